@@ -16,7 +16,8 @@ export interface ServerName {
   readonly isIp: boolean;
 }
 
-const DNS_NAME = /^(?=.{1,255}$)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?)(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?)*$/;
+const DNS_NAME =
+  /^(?=.{1,255}$)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?)(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?)*$/;
 
 /** True for a DNS name of letters, digits and hyphens in labels of 1 to 63 characters, without a trailing dot. */
 export function isDnsName(text: string): boolean {

@@ -15,6 +15,8 @@ export interface Refusal {
   readonly error: string;
   /** Sent as `Retry-After`, and as `retry_after_ms` in a 429. */
   readonly retryAfterSeconds?: number;
+  /** Sent as `Allow`, which a 405 must carry (RFC 9110 §15.5.6). */
+  readonly allow?: string;
   /** The connection ends after this answer: what follows on it cannot be trusted. */
   readonly close?: boolean;
 }

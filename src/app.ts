@@ -1,0 +1,308 @@
+/**
+ * The composition root: a config becomes wired parts that start, reload and stop. The only file that knows everyone.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { systemClock, type Clock } from './base/clock.ts';
+import { PorticoError, codeOf } from './base/errors.ts';
+import { collectCertificates, openSources, type CertificateSources } from './certificates.ts';
+import type { Config } from './config/index.ts';
+import { xMatrixOrigin } from './matrix/x-matrix.ts';
+import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
+import { startMetricsServer, type MetricsServer } from './observability/admin-http.ts';
+import { createHealth } from './observability/health.ts';
+import type { Logger } from './observability/logger.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { DataPlane, type BoundListener } from './proxy/data-plane.ts';
+import type { Snapshot } from './proxy/snapshot.ts';
+import { buildSnapshot, caFilePaths, certificateNames } from './snapshot.ts';
+import { FileStore } from './store/file-store.ts';
+import type { StoreLock } from './store/store.ts';
+import { newTicketKey, nextTicketKeyAt, rotateTicketKeys } from './tls/ticket-keys.ts';
+
+/** A running Portico. */
+export interface App {
+  /**
+   * Takes the store, gets certificates, listens.
+   * @throws PorticoError with a fix: `LISTEN_…`, `STORE_…`, `CERT_…`, `LOCAL_CA_…`, `CA_FILE_UNREADABLE`; nothing stays open
+   */
+  start(): Promise<void>;
+  /** Where it really listens. */
+  addresses(): BoundListener[];
+  metricsAddress(): { host: string; port: number } | null;
+  /** The local CA's certificate (PEM), when one is in use. */
+  localCaPem(): string | null;
+  /**
+   * Takes another config without dropping a connection.
+   * @throws PorticoError as `start`, and `RELOAD_STORE_CHANGED`; the old state keeps serving then
+   */
+  reload(config: Config): Promise<void>;
+  /** Accepts no more, lets exchanges finish for up to `deadlineMs`, and gives everything back. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Takes the lines of the access log, many at a time; without it there is none. */
+  readonly accessLogStream?: { write(lines: string): unknown };
+  /** Portico's version, for the metrics. */
+  readonly version?: string;
+}
+
+/** At most one line per upstream in this time (ms), however many requests fail. */
+const UPSTREAM_LOG_INTERVAL_MS = 10_000;
+
+/** Wires the parts; nothing runs before `start`. */
+export function createApp(options: AppOptions): App {
+  return new PorticoApp(options);
+}
+
+class PorticoApp implements App {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #metrics;
+  readonly #health = createHealth();
+  readonly #accessLog: AccessLogger;
+  readonly #upstreamLoggedAt = new Map<string, number>();
+  #config: Config;
+  #store: FileStore;
+  #lock: StoreLock | null = null;
+  #sources: CertificateSources | null = null;
+  #plane: DataPlane | null = null;
+  #metricsServer: MetricsServer | null = null;
+  #ticketKey;
+  #ticketTimer: NodeJS.Timeout | null = null;
+  #version = 0;
+  /** Changes of the snapshot follow one another. */
+  #changes: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: AppOptions) {
+    const { config, logger, clock = systemClock, accessLogStream } = options;
+    this.#config = config;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#metrics = createMetrics(options.version === undefined ? {} : { version: options.version });
+    this.#store = new FileStore(config.store.path);
+    this.#ticketKey = newTicketKey(randomBytes, clock.now());
+    this.#accessLog =
+      config.log.access && accessLogStream !== undefined
+        ? new AccessLog({
+            write: (lines) => accessLogStream.write(lines),
+            originOf: xMatrixOrigin,
+            onDropped: (lines) => {
+              this.#metrics.accessLogDropped(lines);
+            },
+          })
+        : NO_ACCESS_LOG;
+  }
+
+  async start(): Promise<void> {
+    this.#health.setReady('listeners', false, 'not listening yet');
+    try {
+      this.#lock = await this.#store.lock();
+      this.#sources = await this.#openSources(this.#config);
+      const snapshot = await this.#snapshot(this.#config, this.#sources);
+      this.#plane = await DataPlane.create(
+        {
+          clock: this.#clock,
+          metrics: this.#metrics,
+          accessLog: this.#accessLog,
+          requestIdPrefix: randomBytes(5).toString('hex'),
+          onDefect: (error) => {
+            this.#logger.error({ code: 'INTERNAL', err: error }, 'defect: please report this');
+          },
+          onUpstreamProblem: (upstreamId, error) => {
+            this.#reportUpstream(upstreamId, error);
+          },
+        },
+        snapshot,
+      );
+      await this.#plane.start();
+      this.#metricsServer = await this.#startMetricsServer(this.#config);
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+    this.#scheduleTicketKey();
+    this.#health.setReady('listeners', true);
+    this.#logger.info(
+      { listeners: this.addresses(), sites: this.#config.sites.map((site) => site.server_name.text).slice(0, 20) },
+      'serving',
+    );
+  }
+
+  addresses(): BoundListener[] {
+    return this.#plane?.addresses() ?? [];
+  }
+
+  metricsAddress(): { host: string; port: number } | null {
+    return this.#metricsServer?.address ?? null;
+  }
+
+  localCaPem(): string | null {
+    return this.#sources?.localCaPem ?? null;
+  }
+
+  async reload(config: Config): Promise<void> {
+    await this.#change(async () => {
+      try {
+        await this.#reloadNow(config);
+      } catch (error) {
+        this.#metrics.reloadFailed(codeOf(error));
+        throw error;
+      }
+    });
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#health.setReady('listeners', false, 'stopping');
+    if (this.#ticketTimer !== null) clearTimeout(this.#ticketTimer);
+    this.#sources?.close();
+    await this.#plane?.stop(deadlineMs);
+    await this.#changes.catch(() => undefined);
+    await this.#metricsServer?.close();
+    this.#accessLog.close();
+    await this.#lock?.release();
+  }
+
+  /** Runs changes of the snapshot one after the other. */
+  #change(work: () => Promise<void>): Promise<void> {
+    const result = this.#changes.then(work);
+    // Whoever asked for a change hears of its failure; the next change starts from what is in place.
+    this.#changes = result.catch(() => undefined);
+    return result;
+  }
+
+  async #reloadNow(config: Config): Promise<void> {
+    const plane = this.#plane;
+    if (plane === null || this.#stopped) return;
+    if (config.store.path !== this.#config.store.path) {
+      throw new PorticoError('RELOAD_STORE_CHANGED', 'store.path cannot change while Portico runs.', {
+        fix: 'Stop Portico and start it with the new config.',
+      });
+    }
+    const sources = await this.#openSources(config);
+    let metricsServer = this.#metricsServer;
+    try {
+      const snapshot = await this.#snapshot(config, sources);
+      if (JSON.stringify(config.metrics) !== JSON.stringify(this.#config.metrics)) {
+        metricsServer = await this.#startMetricsServer(config);
+      }
+      await plane.swap(snapshot);
+    } catch (error) {
+      sources.close();
+      if (metricsServer !== this.#metricsServer) await metricsServer?.close();
+      throw error;
+    }
+    this.#sources?.close();
+    this.#sources = sources;
+    if (metricsServer !== this.#metricsServer) {
+      await this.#metricsServer?.close();
+      this.#metricsServer = metricsServer;
+    }
+    this.#config = config;
+    this.#logger.level = config.log.level;
+    this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');
+  }
+
+  async #openSources(config: Config): Promise<CertificateSources> {
+    const sources = await openSources({
+      config,
+      store: this.#store,
+      clock: this.#clock,
+      onProblem: (problem) => {
+        this.#logger.warn(
+          { code: problem.code, fix: problem.fix, err: problem },
+          'certificate problem; the one in use stays',
+        );
+      },
+    });
+    for (const source of sources.sources) {
+      source.onChange(() => {
+        this.#refresh('certificate changed');
+      });
+    }
+    return sources;
+  }
+
+  /** Makes a snapshot of what is in place now and swaps it in. */
+  #refresh(reason: string): void {
+    this.#change(async () => {
+      if (this.#stopped || this.#plane === null || this.#sources === null) return;
+      const snapshot = await this.#snapshot(this.#config, this.#sources);
+      await this.#plane.swap(snapshot);
+      this.#logger.info({ version: snapshot.version }, reason);
+    }).catch((error: unknown) => {
+      this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);
+    });
+  }
+
+  async #snapshot(config: Config, sources: CertificateSources): Promise<Snapshot> {
+    const certificates = await collectCertificates(certificateNames(config), sources.sources);
+    this.#metrics.setCertificates(
+      certificates.map(({ names, notAfter, source }) => ({ name: names[0] ?? '', notAfter, source })),
+    );
+    return buildSnapshot({
+      version: ++this.#version,
+      config,
+      certificates,
+      ticketKey: this.#ticketKey,
+      caFiles: await readCaFiles(config),
+    });
+  }
+
+  async #startMetricsServer(config: Config): Promise<MetricsServer | null> {
+    const { listen } = config.metrics;
+    if (listen === null) return null;
+    return await startMetricsServer({ listen, metrics: this.#metrics, health: this.#health });
+  }
+
+  #scheduleTicketKey(): void {
+    this.#ticketTimer = setTimeout(
+      () => {
+        this.#ticketKey = rotateTicketKeys(this.#ticketKey, this.#clock.now(), randomBytes);
+        this.#refresh('session ticket key rotated');
+        this.#scheduleTicketKey();
+      },
+      Math.max(1000, nextTicketKeyAt(this.#ticketKey) - this.#clock.now()),
+    );
+    this.#ticketTimer.unref();
+  }
+
+  #reportUpstream(upstreamId: string, error: Error): void {
+    const now = this.#clock.monotonic();
+    const last = this.#upstreamLoggedAt.get(upstreamId);
+    if (last !== undefined && now - last < UPSTREAM_LOG_INTERVAL_MS) return;
+    this.#upstreamLoggedAt.set(upstreamId, now);
+    this.#logger.warn(
+      {
+        code: 'UPSTREAM_UNREACHABLE',
+        reason: codeOf(error),
+        upstream: upstreamId,
+        err: error,
+        fix: 'Check that the homeserver runs and listens where "homeserver" says.',
+      },
+      'homeserver cannot be reached',
+    );
+  }
+}
+
+async function readCaFiles(config: Config): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const path of caFilePaths(config)) {
+    try {
+      files.set(path, await readFile(path, 'utf8'));
+    } catch (error) {
+      throw new PorticoError('CA_FILE_UNREADABLE', `The CA file ${path} cannot be read.`, {
+        cause: error,
+        fix: 'Correct the path under ca_file, or let the user that Portico runs as read it.',
+      });
+    }
+  }
+  return files;
+}

@@ -1,0 +1,82 @@
+/** `portico run`: serves until a signal says otherwise. */
+import { createApp } from '../app.ts';
+import type { LoadResult } from '../config/index.ts';
+import { PorticoError } from '../base/errors.ts';
+import { createLogger } from '../observability/logger.ts';
+import type { Logger } from '../observability/logger.ts';
+import { openLogSink } from '../observability/log-sink.ts';
+import { CONFIG_FLAG, EXIT } from './command.ts';
+import type { Command } from './command.ts';
+import { readConfigFile } from './config-file.ts';
+import { judgeNode } from './node-floor.ts';
+import { printProblems } from './problems.ts';
+import { endOnUncaught, serveUntilSignal } from './serve.ts';
+import { reportStartError } from './start-error.ts';
+import { porticoVersion } from './version.ts';
+
+/** After a complete stop nothing should hold the process; if something does, it is not worth waiting for. */
+const LINGER_MS = 2000;
+
+/** Logs what a config has to say; throws when it cannot be used. */
+function usable(result: LoadResult, logger: Logger): Extract<LoadResult, { ok: true }> {
+  const problems = result.ok ? result.warnings : result.problems;
+  for (const { severity, file, line, column, code, message, fix } of problems) {
+    const place = { code, file, line, column, fix };
+    if (severity === 'error') logger.error(place, message);
+    else logger.warn(place, message);
+  }
+  if (result.ok) return result;
+  throw new PorticoError('CONFIG_INVALID', `The config has ${String(result.problems.length)} problem(s).`, {
+    fix: 'Run `portico check` and correct what it names.',
+  });
+}
+
+/** The command. */
+export const runCommand: Command = {
+  description: `Serves. SIGTERM or SIGINT: stop accepting, let open exchanges finish within shutdown_timeout, exit 0; a second one ends at
+once with exit code 1. SIGHUP: read the config again; errors are logged and the old state keeps serving. Exit code 2
+when the config has errors or the start is not possible (port in use, no permission, unreadable store).`,
+  flags: { config: CONFIG_FLAG },
+  async run(flags, terminal) {
+    const loaded = await readConfigFile(flags);
+    printProblems(loaded.ok ? loaded.warnings : loaded.problems, (line) => terminal.err(line), terminal);
+    if (!loaded.ok) return EXIT.usage;
+
+    const { config } = loaded;
+    const sink = openLogSink();
+    const logger = createLogger({ level: config.log.level, destination: sink });
+    const exit = (code: number): void => {
+      sink.flushSync();
+      process.exit(code);
+    };
+    const forget = endOnUncaught({ logger, signals: process, exit });
+    const verdict = judgeNode(process.versions.node);
+    if (verdict.kind === 'warn') logger.warn({ code: 'NODE_OUTDATED', fix: verdict.fix }, verdict.message);
+    const version = porticoVersion();
+    logger.info({ version, node: process.versions.node, config: loaded.path }, 'starting');
+    const app = createApp({ config, logger, accessLogStream: sink, version });
+    try {
+      await app.start();
+    } catch (error) {
+      sink.flushSync();
+      forget();
+      return reportStartError(error, terminal);
+    }
+    let shutdownMs = config.shutdown_timeout;
+    const code = await serveUntilSignal({
+      stop: () => app.stop(shutdownMs),
+      reload: async () => {
+        const fresh = usable(await readConfigFile(flags), logger);
+        await app.reload(fresh.config);
+        shutdownMs = fresh.config.shutdown_timeout;
+      },
+      logger,
+      signals: process,
+      exit,
+    });
+    sink.flushSync();
+    forget();
+    setTimeout(() => process.exit(code), LINGER_MS).unref();
+    return code;
+  },
+};

@@ -1,0 +1,42 @@
+/** All cross-checks, in the order they run. */
+import { challengesPossible, issuersComplete, secretsPresent, termsAgreed } from './acme.ts';
+import { certificateFiles } from './certificate-files.ts';
+import { defaultNameHasCertificate, everyNameHasSource, namesListedOnce } from './certificate-sources.ts';
+import type { SectionCheck, SiteCheck } from './check.ts';
+import { delegatedNameFits, delegationIsPossible } from './delegation.ts';
+import { clientDocumentKeys, supportDocument } from './documents.ts';
+import { fallbackDirectory } from './fallback-files.ts';
+import { limitsAgree, limitsHighEnough } from './limits.ts';
+import { httpsForDocuments, listenersDoNotClash, onlyOnTls, tlsListenerExists } from './listeners.ts';
+import { namesClaimedOnce } from './names-claimed.ts';
+import { acmeTrust, upstreamTrust } from './trust-files.ts';
+
+/** Rules about one site by itself. */
+export const SITE_CHECKS: readonly SiteCheck[] = [
+  delegatedNameFits,
+  delegationIsPossible,
+  clientDocumentKeys,
+  supportDocument,
+  fallbackDirectory,
+  upstreamTrust,
+];
+
+/** Rules about whole sections. */
+export const CHECKS: readonly SectionCheck[] = [
+  namesClaimedOnce,
+  onlyOnTls,
+  tlsListenerExists,
+  httpsForDocuments,
+  listenersDoNotClash,
+  namesListedOnce,
+  everyNameHasSource,
+  certificateFiles,
+  defaultNameHasCertificate,
+  termsAgreed,
+  issuersComplete,
+  challengesPossible,
+  acmeTrust,
+  secretsPresent,
+  limitsHighEnough,
+  limitsAgree,
+];

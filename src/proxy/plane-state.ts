@@ -1,0 +1,136 @@
+/**
+ * The data plane's own objects for one snapshot: router, certificate index, counters. Built whole, swapped whole; a
+ * connection keeps the one it started with.
+ */
+import { createCidrSet } from '../base/cidr.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AccessLogger } from '../observability/access-log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { AddressCounter } from '../policy/address-limits.ts';
+import { ConcurrencyCounter } from '../policy/concurrency.ts';
+import type { SecureContexts } from '../tls/contexts.ts';
+import { createCertificateIndex, type CertificateIndex } from '../tls/select.ts';
+import type { Counter, Plane } from './connection-context.ts';
+import { createFieldRecogniser } from './fields.ts';
+import { createForwarding, isClientForwardingField, type PeerForwarding } from './forwarding.ts';
+import { createRouter } from './router.ts';
+import type { Snapshot, UpstreamData } from './snapshot.ts';
+import type { UpstreamPools } from './upstream/pools.ts';
+
+/** What outlives snapshots and is shared by all states of a data plane. */
+export interface SharedParts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly accessLog: AccessLogger;
+  readonly contexts: SecureContexts;
+  readonly pools: UpstreamPools;
+  readonly counters: Counters;
+  nextRequestId(): string;
+  httpDate(): string;
+  defect(error: unknown): void;
+  upstreamProblem(upstreamId: string, error: Error): void;
+  isDraining(): boolean;
+}
+
+/** What is counted while snapshots come and go; the caps come from the snapshot. */
+export class Counters {
+  readonly connections = new AddressCounter();
+  readonly requests = new AddressCounter();
+  readonly handshakes = new AddressCounter();
+  readonly classes = new ConcurrencyCounter();
+  /** Open connections in all. */
+  openConnections = 0;
+}
+
+/** The state of the data plane for one snapshot. */
+export interface PlaneState {
+  readonly snapshot: Snapshot;
+  readonly index: CertificateIndex;
+  readonly contexts: SecureContexts;
+  readonly metrics: Metrics;
+  readonly plane: Plane;
+  /** Counts a connection; false when the address, or all together, have too many. */
+  admit(address: string): boolean;
+  leave(address: string): void;
+  readonly handshakesPerAddress: Counter<[address: string]>;
+  forwarding(address: string): PeerForwarding;
+}
+
+/** Every upstream of a snapshot, but for the files servers. */
+function upstreamsOf(snapshot: Snapshot): UpstreamData[] {
+  return snapshot.sites.flatMap((site) => [
+    site.homeserver,
+    ...(site.federation === null ? [] : [site.federation]),
+    ...(site.fallback.kind === 'proxy' ? [site.fallback.upstream] : []),
+  ]);
+}
+
+/**
+ * Builds the state of a snapshot.
+ * @param filesUpstreams - where the files fallback of each directory is served from
+ */
+export function createPlaneState(
+  snapshot: Snapshot,
+  shared: SharedParts,
+  filesUpstreams: ReadonlyMap<string, UpstreamData>,
+): PlaneState {
+  const { limits } = snapshot;
+  const trusted = createCidrSet(snapshot.trustedProxies);
+  const forwarding = createForwarding(snapshot.trustedProxies);
+  const router = createRouter(snapshot, { filesUpstreams });
+  const pool = shared.pools.use([...upstreamsOf(snapshot), ...filesUpstreams.values()], limits);
+  const { counters } = shared;
+  const connections = counters.connections.limitedTo(limits.connectionsPerAddress);
+  // No single address can fill the room for handshakes.
+  const handshakes = counters.handshakes.limitedTo(Math.max(8, Math.floor(limits.maxHandshakes / 4)));
+
+  const plane: Plane = {
+    clock: shared.clock,
+    router,
+    limits,
+    metrics: shared.metrics,
+    accessLog: shared.accessLog,
+    concurrency: counters.classes.limitedTo(limits.classes),
+    requestsPerAddress: counters.requests.limitedTo(limits.requestsPerAddress),
+    recogniseField: createFieldRecogniser(isClientForwardingField),
+    pool,
+    nextRequestId: () => shared.nextRequestId(),
+    httpDate: () => shared.httpDate(),
+    upstreamProblem: (upstreamId, error) => {
+      shared.upstreamProblem(upstreamId, error);
+    },
+    defect: (error) => {
+      shared.defect(error);
+    },
+    get draining() {
+      return shared.isDraining();
+    },
+  };
+
+  return {
+    snapshot,
+    index: createCertificateIndex(snapshot.certificates, snapshot.defaultName),
+    contexts: shared.contexts,
+    metrics: shared.metrics,
+    plane,
+    handshakesPerAddress: handshakes,
+    admit: (address) => {
+      if (counters.openConnections >= limits.maxConnections) {
+        shared.metrics.limitHit('CONNECTIONS');
+        return false;
+      }
+      // A trusted proxy brings many clients; they are counted by request.
+      if (!trusted.has(address) && !connections.enter(address)) {
+        shared.metrics.limitHit('CONNECTIONS_PER_ADDRESS');
+        return false;
+      }
+      counters.openConnections++;
+      return true;
+    },
+    leave: (address) => {
+      counters.openConnections--;
+      if (!trusted.has(address)) connections.leave(address);
+    },
+    forwarding: (address) => forwarding.forConnection(address),
+  };
+}

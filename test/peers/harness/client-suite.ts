@@ -1,0 +1,135 @@
+/** What a client does all day, through Portico, over verified TLS: the same for every homeserver (issue 3, point 9.1). */
+import { createHash, randomBytes } from 'node:crypto';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { AutoDiscovery, AutoDiscoveryAction } from 'matrix-js-sdk/lib/autodiscovery.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { delay } from '../../helpers/eventually.ts';
+import { describePeers, printLogsOnFailure } from './describe-peers.ts';
+import type { HomeserverKind } from './homeserver.ts';
+import { logIn, registerAccount } from './matrix-client.ts';
+import type { MatrixClient, SyncAnswer, TimelineEvent } from './matrix-client.ts';
+import { startSites } from './site.ts';
+import type { Site, Sites } from './site.ts';
+import { webRequest } from './web-request.ts';
+
+const PASSWORD = 'correct horse battery staple';
+const MB = 1_000_000;
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+const eventsOf = (answer: SyncAnswer, roomId: string): TimelineEvent[] =>
+  answer.rooms?.join?.[roomId]?.timeline?.events ?? [];
+
+/** Reads everything there is, until the homeserver has nothing to say; the token to wait from. */
+async function catchUp(client: MatrixClient): Promise<string> {
+  let since = (await client.sync()).next_batch;
+  // Own joins and device lists trickle in after they were made.
+  for (let quiet = 0; quiet < 2;) {
+    const answer = await client.sync(since, 300);
+    quiet = answer.rooms?.join === undefined ? quiet + 1 : 0;
+    since = answer.next_batch;
+  }
+  return since;
+}
+
+/** Declares the tests of one homeserver. */
+export function describeClientLife(kind: HomeserverKind): void {
+  describePeers([kind], `a client of ${kind} behind Portico`, () => {
+    let sites: Sites | undefined;
+    let site: Site;
+    let names = 0;
+    const newAccount = (): Promise<MatrixClient> => registerAccount(site.client, `user${(names += 1)}`, PASSWORD);
+
+    beforeAll(async () => {
+      sites = await startSites({ kinds: [kind] });
+      site = sites.all[0]!;
+    }, 120_000);
+    afterAll(() => sites?.stop(), 60_000);
+    printLogsOnFailure(() => sites);
+
+    it('registers and logs in', { timeout: 60_000 }, async () => {
+      const registered = await newAccount();
+      const localpart = `user${names}`;
+      expect(registered.userId).toBe(`@${localpart}:${site.serverName}`);
+      const loggedIn = await logIn(site.client, localpart, PASSWORD);
+      expect(await loggedIn.call('GET', '/_matrix/client/v3/account/whoami')).toMatchObject({
+        user_id: registered.userId,
+      });
+      await expect(logIn(site.client, localpart, 'wrong')).rejects.toMatchObject({ status: 403 });
+    });
+
+    it('is reached only by those who trust its certificate', async () => {
+      const path = '/_matrix/client/versions';
+      await expect(webRequest({ base: site.client.base, path })).rejects.toMatchObject({
+        code: expect.stringMatching(/UNABLE_TO_VERIFY|SELF_SIGNED/) as string,
+      });
+      expect((await webRequest({ ...site.client, path })).status).toBe(200);
+    });
+
+    it('is found by the discovery of matrix-js-sdk', async () => {
+      // The library uses the fetch of this process; it must trust the CA, as a user's system would.
+      const before = getCACertificates('default');
+      setDefaultCACertificates([...before, site.client.ca]);
+      try {
+        const found = await AutoDiscovery.findClientConfig(new URL(site.client.base).host);
+        expect(found['m.homeserver']).toMatchObject({
+          state: AutoDiscoveryAction.SUCCESS,
+          error: null,
+          base_url: site.client.base,
+        });
+      } finally {
+        setDefaultCACertificates(before);
+      }
+    });
+
+    it('holds a long poll for the time the client asked for', { timeout: 60_000 }, async () => {
+      const client = await newAccount();
+      const since = await catchUp(client);
+      const started = performance.now();
+      const answer = await client.sync(since, 3000);
+      // Only the lower bound: a busy machine may be late, nobody may be early. Homeservers round to their own ticks.
+      expect(performance.now() - started).toBeGreaterThan(2900);
+      expect(answer.next_batch).toBeTypeOf('string');
+    });
+
+    it('delivers an event into a long poll that waits', { timeout: 120_000 }, async () => {
+      const [reader, writer] = [await newAccount(), await newAccount()];
+      const room = await writer.createRoom();
+      await reader.join(room);
+      const since = await catchUp(reader);
+      let answered = false;
+      const poll = reader.sync(since, 60_000).finally(() => (answered = true));
+      await delay(1000);
+      expect(answered, 'the poll was answered before there was anything to say').toBe(false);
+      const sent = await writer.send(room, 'hello through the front door');
+      expect(eventsOf(await poll, room).map((event) => event.event_id)).toContain(sent);
+    });
+
+    it.for([1, 60])('carries %i MB of media up and down unchanged', { timeout: 120_000 }, async (megabytes) => {
+      const client = await newAccount();
+      const bytes = randomBytes(megabytes * MB);
+      const mxc = await client.upload(bytes, `${megabytes} MB of anything.bin`);
+      const back = await client.download(mxc);
+      expect(back.length).toBe(bytes.length);
+      expect(sha256(back)).toBe(sha256(bytes));
+    });
+
+    it('tells the homeserver the address of the client, whatever the client says of itself', async () => {
+      const client = await newAccount();
+      const forged = { 'X-Forwarded-For': '203.0.113.99', 'X-Real-IP': '203.0.113.98', Forwarded: 'for=203.0.113.97' };
+      await client.call('GET', '/_matrix/client/v3/sync?timeout=0', { headers: forged });
+      const answer = await client.call<{ devices: object[] }>('GET', '/_matrix/client/v3/devices', { headers: forged });
+      const address = expect.stringMatching(/^(127\.0\.0\.1|::1)$/) as string;
+      expect(answer.devices).toEqual([expect.objectContaining({ last_seen_ip: address })]);
+    });
+
+    it('gives peers the signing keys on the federation port, and nobody the admin API', async () => {
+      const federation = { base: `https://${site.serverName}`, ca: site.client.ca };
+      const keys = await webRequest({ ...federation, path: '/_matrix/key/v2/server' });
+      expect(keys.status).toBe(200);
+      expect(JSON.parse(keys.body.toString())).toMatchObject({ server_name: site.serverName });
+      const admin = await webRequest({ ...site.client, path: '/_synapse/admin/v1/register' });
+      expect(admin.status).toBe(403);
+      expect(JSON.parse(admin.body.toString())).toMatchObject({ errcode: 'M_FORBIDDEN' });
+    });
+  });
+}
