@@ -4,6 +4,7 @@ import { REQUEST_CLASSES } from './base/request-class.ts';
 import {
   certificateNamesOfSite,
   clientBaseUrl,
+  defaultTlsName,
   hostsOfSite,
   type Config,
   type Fallback,
@@ -28,7 +29,6 @@ export interface SnapshotInput {
 /** @throws Error when `caFiles` lacks a file that the config names */
 export function buildSnapshot(input: SnapshotInput): Snapshot {
   const { config } = input;
-  const [firstSite] = config.sites;
   return {
     version: input.version,
     listeners: config.listeners.map((listener): ListenerData => ({
@@ -40,7 +40,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     })),
     sites: config.sites.map((site) => siteData(site, input.caFiles)),
     certificates: input.certificates,
-    defaultName: config.tls.default_name ?? firstSite?.server_name.hostname ?? '',
+    defaultName: defaultTlsName(config),
     minTlsVersion: config.tls.min_version === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ticketKey: input.ticketKey,
     trustedProxies: config.trusted_proxies,

@@ -1,12 +1,10 @@
 /** The public face of the config: other rooms import from here. */
-export { CONFIG_CODES, PROBLEM_CODES, type ProblemCode } from './codes.ts';
-export { systemFiles, type FileReader } from './file-reader.ts';
-export { findConfigPath, type FindResult } from './find.ts';
+export { PROBLEM_CODES } from './codes.ts';
+export { findConfigPath } from './find.ts';
 export { configJsonSchema } from './json-schema.ts';
-export { loadConfig, loadConfigText, type LoadOptions, type LoadResult } from './load.ts';
+export { loadConfig, loadConfigText, type LoadResult } from './load.ts';
 export { formatProblem, type Problem } from './problem.ts';
 export type { Config } from './schema.ts';
-export type { CertificateEntry } from './sections/certificates.ts';
 export type { Fallback } from './sections/fallback.ts';
 export type { Site } from './sections/sites.ts';
 export { certificateNamesOfSite, clientBaseUrl, defaultTlsName, hostsOfSite } from './site-names.ts';

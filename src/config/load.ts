@@ -10,8 +10,8 @@ import { readConfig } from './read-config.ts';
 import type { Config } from './schema.ts';
 import { readYaml } from './yaml-document.ts';
 
-/** Largest config file read; thousands of sites fit. */
-const MAX_BYTES = 1024 * 1024;
+/** Largest config file read; a hundred thousand sites fit. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /** Most problems reported at once: nobody reads more, and finding their places takes time. */
 const MAX_PROBLEMS = 500;
@@ -123,7 +123,7 @@ function tooLarge(file: string): LoadResult {
   return refused(
     file,
     'CONFIG_TOO_LARGE',
-    'the file is larger than 1 MiB',
+    'the file is larger than 16 MiB',
     'check that the path is that of a config file',
   );
 }

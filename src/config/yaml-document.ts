@@ -101,7 +101,9 @@ export function readYaml(text: string): YamlDocument {
   }
   const problems = duplicateKeys(document, placeAt);
   try {
-    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown, problems, broken: false, place };
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    if (!containsItself(value)) return { value, problems, broken: false, place };
+    return broken([...problems, { ...placeAt(firstAlias(document)), ...CIRCULAR }]);
   } catch (error) {
     return broken([...problems, { ...placeAt(firstAlias(document)), ...aliasProblem(error) }]);
   }
@@ -133,6 +135,23 @@ function aliasProblem(error: unknown): Omit<YamlProblem, keyof Place> {
     message: name === undefined ? 'an alias here leads nowhere' : `the alias *${name} leads nowhere`,
     fix: 'put a value that starts with * or & in quotes, or write the value out instead of using an alias',
   };
+}
+
+const CIRCULAR = {
+  code: 'CONFIG_ALIASES',
+  message: 'an alias here stands inside the value that it repeats, which would never end',
+  fix: 'write the value out instead of using an alias',
+} as const;
+
+/** True when a value is a part of itself, as in `a: &a [*a]`: nothing that walks over it would come to an end. */
+function containsItself(value: unknown, above = new Set(), done = new Set()): boolean {
+  if (typeof value !== 'object' || value === null || done.has(value)) return false;
+  if (above.has(value)) return true;
+  above.add(value);
+  const found = Object.values(value).some((each) => containsItself(each, above, done));
+  above.delete(value);
+  done.add(value);
+  return found;
 }
 
 function firstAlias(document: Document.Parsed): number {

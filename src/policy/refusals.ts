@@ -21,10 +21,6 @@ const ROWS = {
   BAD_FRAMING: row(400, 'M_UNKNOWN', 'The length of the request body is not stated clearly.', { close: true }),
   /** A body broke its own framing: bad chunk, or other than Content-Length said. */
   BAD_BODY: row(400, 'M_UNKNOWN', 'The request body does not follow its own framing.', { close: true }),
-  /** An HTTP version that is not spoken here. */
-  VERSION_UNSUPPORTED: row(505, 'M_UNKNOWN', 'This version of HTTP is not supported.', { close: true }),
-  /** Plain HTTP came in on a TLS port. */
-  PLAIN_HTTP: row(400, 'M_UNKNOWN', 'This port speaks HTTPS.', { close: true }),
   /** A target with characters that RFC 9112 §3.2 does not allow: controls, spaces, bytes from 0x80 up, `#`, or `%00`. */
   TARGET_INVALID: row(400, 'M_UNKNOWN', 'The request target holds characters that are not allowed there.', {
     close: true,
@@ -66,11 +62,6 @@ const ROWS = {
   REQUEST_TIMEOUT: row(408, 'M_UNKNOWN', 'The request took too long to arrive.', { close: true }),
   /** An `Expect` other than `100-continue` (RFC 9110 §10.1.1). */
   EXPECTATION_FAILED: row(417, 'M_UNKNOWN', 'This expectation cannot be met.', { close: true }),
-  /** One address holds too many connections. */
-  CONNECTIONS_PER_ADDRESS: row(429, 'M_LIMIT_EXCEEDED', 'Too many connections from this address.', {
-    retryAfterSeconds: 5,
-    close: true,
-  }),
   /** One address has too many requests in flight. */
   REQUESTS_PER_ADDRESS: row(429, 'M_LIMIT_EXCEEDED', 'Too many requests at once from this address.', {
     retryAfterSeconds: 2,
@@ -85,8 +76,6 @@ const ROWS = {
   UPSTREAM_TIMEOUT: row(504, 'M_UNKNOWN', 'The homeserver did not answer in time.'),
   /** All connections to the homeserver stayed busy for as long as a request may wait. */
   UPSTREAM_BUSY: row(503, 'M_UNKNOWN', 'The homeserver is busy.', { retryAfterSeconds: 5 }),
-  /** Portico is going down; another process, or this one started again, takes the retry. */
-  SHUTTING_DOWN: row(503, 'M_UNKNOWN', 'The server is restarting.', { retryAfterSeconds: 2, close: true }),
   /** A mistake of ours; the log has it under the request id. */
   INTERNAL: row(500, 'M_UNKNOWN', 'Something went wrong here.', { close: true }),
 } as const;

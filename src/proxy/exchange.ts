@@ -194,6 +194,17 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#fail('BAD_BODY');
   }
 
+  /**
+   * A mistake of ours was met on the way; the log has it.
+   * @returns false when the exchange was over already
+   */
+  defect(): boolean {
+    if (this.#finished) return false;
+    this.#dropUpstream();
+    this.#fail('INTERNAL');
+    return true;
+  }
+
   /** The client has gone; whatever it wanted is not wanted any more. */
   clientGone(): void {
     if (this.#finished) return;
@@ -238,7 +249,7 @@ export class Exchange implements UpstreamHandler, Waiter {
     }
     if (this.#upstream === null) {
       if (now - this.#startedAt > this.#context.plane.limits.queueMs) {
-        this.#pool?.leave(this);
+        this.#dropUpstream();
         this.#fail('UPSTREAM_BUSY');
       }
       return;
@@ -257,6 +268,10 @@ export class Exchange implements UpstreamHandler, Waiter {
 
   onConnection(connection: UpstreamConnection): void {
     this.#giveUpDial = null;
+    if (this.#finished) {
+      connection.destroy();
+      return;
+    }
     this.#attach(connection);
     const gathered = this.#unsentBody;
     this.#unsentBody = [];

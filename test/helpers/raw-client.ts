@@ -4,8 +4,8 @@
  */
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
-import type { PeerCertificate, SecureVersion, TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, TLSSocket } from 'node:tls';
+import type { PeerCertificate, SecureVersion } from 'node:tls';
 import { within } from './eventually.ts';
 import { parseResponse } from './http-response.ts';
 import type { RawResponse } from './http-response.ts';
@@ -70,8 +70,10 @@ export class RawClient {
     });
   }
 
+  /** The TLS socket; throws on a plain connection. */
   get tls(): TLSSocket {
-    return this.socket as TLSSocket;
+    if (!(this.socket instanceof TLSSocket)) throw new Error('not a TLS connection');
+    return this.socket;
   }
 
   /** How the server ended its half; null while it is open. */

@@ -2,17 +2,13 @@
  * Back-pressure: whoever is slow slows the other side down instead of filling memory. The app runs in a process of its own,
  * so that its resident memory can be read.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { createServer as createProbe } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect } from 'vitest';
-import { stringify } from 'yaml';
 import { eventually } from '../helpers/eventually.ts';
-import { baseConfig } from '../helpers/portico.ts';
+import type { ConfigInput } from '../helpers/portico.ts';
+import { startPorticoProcess } from '../helpers/portico-process.ts';
+import type { PorticoProcess } from '../helpers/portico-process.ts';
 import { connectRaw } from '../helpers/raw-client.ts';
 import type { RawClient } from '../helpers/raw-client.ts';
 import { get, request, test } from '../helpers/stage.ts';
@@ -23,71 +19,11 @@ const GIB = 1024 ** 3;
 const ALLOWED_GROWTH = 96 * 1024 * 1024;
 const PIECE = Buffer.alloc(256 * 1024, 'x');
 
-async function freePort(): Promise<number> {
-  const probe = createProbe();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', () => { resolve(); })); // prettier-ignore
-  const { port } = probe.address() as AddressInfo;
-  await new Promise<void>((resolve) => probe.close(() => { resolve(); })); // prettier-ignore
-  return port;
-}
+const largeUploads = (config: ConfigInput): void => {
+  config.limits = { classes: { media_up: { max_body: '4GiB' } } };
+};
 
-interface Running {
-  readonly process: ChildProcess;
-  readonly port: number;
-  readonly ca: string;
-  rss(): Promise<number>;
-}
-
-/** Starts `portico run` with the limits out of the way. */
-async function run(stage: Stage, homeserver: string): Promise<Running> {
-  const directory = await stage.directory();
-  const store = join(directory, 'store');
-  const port = await freePort();
-  const input = baseConfig(homeserver, store);
-  input.listeners = [{ address: `127.0.0.1:${String(port)}`, role: 'https' }];
-  input.log = { level: 'warn', access: false };
-  input.metrics = { listen: 'off' };
-  input.limits = { classes: { media_up: { max_body: '4GiB' } } };
-  const file = join(directory, 'portico.yaml');
-  await writeFile(file, stringify(input));
-  const main = join(import.meta.dirname, '../../src/main.ts');
-  const child = spawn(process.execPath, [main, 'run', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  stage.onClose(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await exited;
-  });
-  const ca = await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`portico ended: ${output}`);
-    const found = await findCa(store);
-    const probe = await connectRaw({ port });
-    probe.destroy();
-    return found;
-  }, 20_000);
-  return {
-    process: child,
-    port,
-    ca,
-    rss: async () => {
-      const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
-      return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
-    },
-  };
-}
-
-async function findCa(store: string): Promise<string> {
-  const { readdir } = await import('node:fs/promises');
-  const names = await readdir(store, { recursive: true });
-  const file = names.find((name) => /local-ca.*\.(crt|pem)$/.test(name) && !/key/.test(name));
-  if (file === undefined) throw new Error(`no CA certificate among ${names.join()}`);
-  return readFile(join(store, file), 'utf8');
-}
-
-async function clientOf(stage: Stage, running: Running, paused = false): Promise<RawClient> {
+async function clientOf(stage: Stage, running: PorticoProcess, paused = false): Promise<RawClient> {
   const client = await connectRaw({ port: running.port, ca: running.ca, servername: 'example.test', paused });
   stage.onClose(() => {
     client.destroy();
@@ -151,7 +87,7 @@ describe.skipIf(process.platform !== 'linux')('1 GiB past a slow side', { timeou
           pump();
         });
       });
-      const running = await run(stage, url);
+      const running = await startPorticoProcess(stage, url, largeUploads);
       const client = await clientOf(stage, running);
       // Count only: a gigabyte is not to be kept here either.
       let received = 0;
@@ -215,7 +151,7 @@ describe.skipIf(process.platform !== 'linux')('1 GiB past a slow side', { timeou
           }
         });
       });
-      const running = await run(stage, url);
+      const running = await startPorticoProcess(stage, url, largeUploads);
       const client = await clientOf(stage, running);
       const chunked = framing === 'chunked';
       await client.send(

@@ -42,10 +42,10 @@ describe('an answer before the request body is finished', () => {
       const client = await front.connect();
       const total = 20_000_000;
       await client.send(request(`POST ${PATH} HTTP/1.1`, HOST, `Content-Length: ${String(total)}`));
-      let sending = true;
+      const stop = new AbortController();
       const pump = (async () => {
         const piece = Buffer.alloc(100_000, 'x');
-        for (let sent = 0; sent < total && sending && client.ending === null; sent += piece.length) {
+        for (let sent = 0; sent < total && !stop.signal.aborted && client.ending === null; sent += piece.length) {
           await Promise.race([client.send(piece), new Promise((resolve) => setTimeout(resolve, 200))]);
         }
       })();
@@ -53,7 +53,7 @@ describe('an answer before the request body is finished', () => {
       expect(seen.status).toBe(413);
       expect(seen.json()).toMatchObject({ error: 'from the homeserver' });
       await client.closed();
-      sending = false;
+      stop.abort();
       await pump;
     });
   }

@@ -33,7 +33,7 @@ const WAYS: readonly (readonly [string, (exchange: BackendExchange) => void])[] 
 /** The system's resolver, as far as `homeserver.test` goes: there is no DNS in a test. */
 function resolveTo(stage: Stage, addresses: () => readonly string[]): void {
   const real = dns.lookup;
-  const lookup = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, ...rest: unknown[]) => {
+  const lookup = vi.spyOn(dns, 'lookup').mockImplementation((name: string, ...rest: unknown[]) => {
     const done = rest.at(-1) as (error: null, found: unknown, family?: number) => void;
     const options = rest.length > 1 ? (rest[0] as { all?: boolean }) : {};
     if (name !== 'homeserver.test') {
@@ -43,7 +43,7 @@ function resolveTo(stage: Stage, addresses: () => readonly string[]): void {
     const found = addresses().map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
     if (options.all === true) done(null, found);
     else done(null, found[0]?.address, found[0]?.family);
-  }) as typeof dns.lookup);
+  });
   stage.onClose(() => {
     lookup.mockRestore();
   });

@@ -69,7 +69,7 @@ describe('a name that is not served: fatal unrecognized_name, no ServerHello', (
     'a b.test',
     'example.test:443',
     `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(62)}`,
-    `${'a.'.repeat(127)}`,
+    'a.'.repeat(127),
     'x'.repeat(254),
     'x'.repeat(5000),
   ];

@@ -68,6 +68,6 @@ const entry = z
 /** Names with files or the local CA; all others are left to ACME. */
 export const certificatesSection = z
   .array(entry, { error: 'a list of {names, files} or {names, local_ca: true}' })
-  .max(1000, { error: 'at most 1000 entries' })
+  .max(100_000, { error: 'at most 100000 entries' })
   .prefault([])
   .meta({ description: 'Certificates that come from files or from the local CA. All other names are left to ACME.' });

@@ -192,8 +192,9 @@ export const limitsSection = z
         description:
           "How long an idle connection to a homeserver is kept. Must stay below the homeserver's own limit, which is 60 s in Synapse and none in Dendrite.",
       }),
-      upstream_max_connections: integer(1, COUNT).prefault(512).meta({
-        description: 'Open connections to one homeserver; further requests wait. Long polls occupy one each.',
+      upstream_max_connections: integer(1, COUNT).prefault(10_000).meta({
+        description:
+          'Open connections to one homeserver; further requests wait. Every long poll occupies one, so this is about the number of clients that are online at one time.',
       }),
       queue: duration().prefault('10s').meta({
         description: 'How long a request waits for a connection to the homeserver before 503 with Retry-After.',

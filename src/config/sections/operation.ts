@@ -121,7 +121,7 @@ export const adminSection = z
         .optional()
         .meta({
           description:
-            'Unix socket (mode 0600) through which `portico status`, `reload` and `drain` talk to the running process.',
+            'Unix socket (mode 0600) through which `portico status`, `reload` and `drain` will talk to the running process. These commands do not exist yet: the key is checked and otherwise unused.',
           'x-absent': 'portico.sock inside store.path',
           'x-examples': ['/run/portico/portico.sock'],
         }),
@@ -140,7 +140,8 @@ export const dnsSection = z
         .max(16, { error: 'at most 16 DNS servers' })
         .prefault([])
         .meta({
-          description: "DNS servers for look-ups of Portico's own. Empty: the system's.",
+          description:
+            "DNS servers for look-ups of Portico's own. Empty: the system's. For `resolve`, `plan` and `doctor`, which do not exist yet: the key is checked and otherwise unused.",
           'x-examples': [['192.0.2.53']],
         }),
     },

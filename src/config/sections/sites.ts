@@ -70,7 +70,7 @@ export const siteSection = z
 export const sitesSection = z
   .array(siteSection, { error: 'a list that starts with "- server_name:"' })
   .min(1, { error: 'at least 1 site' })
-  .max(1000, { error: 'at most 1000 sites' })
+  .max(100_000, { error: 'at most 100000 sites' })
   .meta({ description: 'The servers that Portico stands in front of. The only required key.' });
 
 /** One parsed site. */

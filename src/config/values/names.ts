@@ -74,7 +74,7 @@ export function delegatedName() {
 
 function hostNameFix(value: string, otherwise: string): string {
   const parsed = parseServerName(value);
-  if (parsed !== null && parsed.port !== undefined) return `remove the port: ${parsed.hostname}`;
+  if (parsed?.port !== undefined) return `remove the port: ${parsed.hostname}`;
   if (parsed?.isIp === true) return `write the address without brackets: "${parsed.hostname}"`;
   return nameFix(value, otherwise);
 }

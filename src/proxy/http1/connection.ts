@@ -37,6 +37,8 @@ const MAX_PIPELINED_BYTES = 65536;
  */
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
+/** Slowest rate at which a client may take the rest of its last answer (bytes per second). */
+const LINGER_RATE = 240;
 
 /** Told when the connection is over. */
 export type OnClosed = (connection: Http1Connection) => void;
@@ -108,8 +110,8 @@ export class Http1Connection implements Front {
   /** Looks at the clock; called a few times a second. */
   check(now: number): void {
     const { limits } = this.#context.plane;
-    if (this.#phase === 'discard') {
-      if (now - this.#lingerAt > LINGER_MS || now - this.#lingerDataAt > LINGER_IDLE_MS) this.#socket.destroy();
+    if (this.#phase === 'discard' || this.#phase === 'closed') {
+      this.#checkEnding(now);
     } else if (this.#exchange !== null) {
       this.#exchange.check(now);
     } else if (this.#headAt !== 0) {
@@ -117,6 +119,14 @@ export class Http1Connection implements Front {
     } else if (now - this.#idleAt > limits.keepAliveMs) {
       this.#close(false);
     }
+  }
+
+  /** A connection that is ending may take its time for what was sent on it, and no more. */
+  #checkEnding(now: number): void {
+    const pending = this.#socket.writableLength;
+    const allowedMs = Math.max(LINGER_MS, (pending * 1000) / LINGER_RATE);
+    const silent = this.#phase === 'discard' && pending === 0 && now - this.#lingerDataAt > LINGER_IDLE_MS;
+    if (silent || now - this.#lingerAt > allowedMs) this.#socket.destroy();
   }
 
   // Front
@@ -180,8 +190,11 @@ export class Http1Connection implements Front {
     this.#write(switchingText(head));
     const pipelined = this.#pending;
     this.#pending = EMPTY;
+    if (this.#pipelinedPause) {
+      this.#pipelinedPause = false;
+      if (!this.#requestPaused) this.#socket.resume();
+    }
     if (pipelined.length > 0) this.#exchange?.requestData(pipelined);
-    this.#resumeAfterPipelining();
   }
 
   pauseRequest(): void {
@@ -220,7 +233,7 @@ export class Http1Connection implements Front {
       this.#exchange?.requestFlush();
     } catch (error) {
       this.#context.plane.defect(error);
-      this.#socket.destroy();
+      if (this.#exchange?.defect() !== true) this.#socket.destroy();
     }
   }
 
@@ -319,7 +332,10 @@ export class Http1Connection implements Front {
       this.#close(false);
       return;
     }
-    this.#resumeAfterPipelining();
+    // A body that came whole in one read may have paused the socket for an upstream that then refused it.
+    this.#requestPaused = false;
+    this.#pipelinedPause = false;
+    if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#pending.length > 0) {
       // From the event loop, so that a thousand pipelined requests do not nest a thousand deep.
       setImmediate(() => {
@@ -336,13 +352,6 @@ export class Http1Connection implements Front {
     if (bytes.length > MAX_PIPELINED_BYTES && !this.#pipelinedPause) {
       this.#pipelinedPause = true;
       this.#socket.pause();
-    }
-  }
-
-  #resumeAfterPipelining(): void {
-    if (this.#pipelinedPause) {
-      this.#pipelinedPause = false;
-      if (!this.#requestPaused) this.#socket.resume();
     }
   }
 
@@ -396,15 +405,14 @@ export class Http1Connection implements Front {
   #close(linger: boolean): void {
     if (this.#phase === 'closed' || this.#phase === 'discard') return;
     this.#pending = EMPTY;
+    this.#lingerAt = this.#context.plane.clock.monotonic();
+    this.#lingerDataAt = this.#lingerAt;
     if (!linger) {
       this.#phase = 'closed';
       this.#socket.destroySoon();
       return;
     }
     this.#phase = 'discard';
-    const now = this.#context.plane.clock.monotonic();
-    this.#lingerAt = now;
-    this.#lingerDataAt = now;
     this.#socket.end();
     this.#socket.resume();
   }
@@ -416,9 +424,9 @@ export class Http1Connection implements Front {
       return;
     }
     this.#exchange = null;
+    this.#close(false);
     this.#phase = 'closed';
     exchange?.clientGone();
-    this.#socket.destroySoon();
   }
 
   #onClose(): void {

@@ -187,15 +187,15 @@ export class UpstreamConnection {
         case 'chunked': {
           const handler = this.#handler;
           const result = (this.#decoder ??= new ChunkedDecoder()).feed(buffer, position, length, (bytes, from, to) => {
-            if (this.#phase === 'chunked') handler?.onResponseData(bytes.subarray(from, to), borrowed);
+            if (this.#handler === handler) handler?.onResponseData(bytes.subarray(from, to), borrowed);
           });
           if (result === ChunkedResult.invalid) {
             this.#fail('UPSTREAM_INVALID');
             return;
           }
-          if (result === ChunkedResult.more) return;
+          if (result === ChunkedResult.more || this.#handler !== handler) return;
           position = result;
-          if (this.#phase === 'chunked') this.#complete(position === length);
+          this.#complete(position === length);
           break;
         }
         case 'untilClose':
@@ -257,6 +257,8 @@ export class UpstreamConnection {
 
   /** @param clean - nothing came after the response's last byte */
   #complete(clean: boolean): void {
+    // Given up by its exchange while the last bytes were delivered.
+    if (this.#phase === 'closed') return;
     const handler = this.#handler;
     const reusable = clean && this.#keepAlive && !this.#sending;
     this.#handler = null;

@@ -31,6 +31,8 @@ export class UpstreamPool {
   readonly #idle: UpstreamConnection[] = [];
   readonly #waiting = new Set<Waiter>();
   readonly #dials = new Set<() => void>();
+  /** Dials made for the queue; those for one waiter of its own are not among them. */
+  #queueDials = 0;
   readonly #open = new Set<UpstreamConnection>();
   #closed = false;
 
@@ -78,21 +80,27 @@ export class UpstreamPool {
     while (this.#idle[0] !== undefined && this.#idle[0].idleSince < before) this.#idle.shift()?.destroy();
   }
 
-  /** No new connections; idle ones go at once, busy ones when their exchange is over. */
+  /** Keeps no connection any more: idle ones go at once, busy ones when their exchange is over. Who waits is still served. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
+    if (this.#waiting.size > 0) return;
     for (const giveUp of this.#dials) giveUp();
     this.#dials.clear();
+    this.#queueDials = 0;
   }
 
   #dialIfNeeded(): void {
-    while (this.#dials.size < this.#waiting.size && this.#open.size + this.#dials.size < this.#options.maxConnections) {
+    const { maxConnections } = this.#options;
+    while (this.#queueDials < this.#waiting.size && this.#open.size + this.#dials.size < maxConnections) {
+      this.#queueDials++;
       this.#dial(
         (connection) => {
+          this.#queueDials--;
           this.#serve(connection);
         },
         (error) => {
+          this.#queueDials--;
           const waiter = this.#nextWaiter();
           waiter?.onConnectFailure(error);
           this.#dialIfNeeded();
@@ -133,7 +141,7 @@ export class UpstreamPool {
     if (index !== -1) this.#idle.splice(index, 1);
     if (this.#open.delete(connection)) this.#options.onEvent('closed');
     if (reusable) connection.destroy();
-    if (!this.#closed) this.#dialIfNeeded();
+    this.#dialIfNeeded();
   }
 
   /** Gives a connection to whoever waits longest, or keeps it. */

@@ -24,7 +24,7 @@ export function endsHere(id: number, name: string, connectionNames: readonly str
     case FieldId.other:
     case FieldId.accept:
     case FieldId.ifNoneMatch:
-      return connectionNames !== null && connectionNames.includes(name.toLowerCase());
+      return connectionNames?.includes(name.toLowerCase()) === true;
     case FieldId.contentLength:
     case FieldId.transferEncoding:
     case FieldId.connection:

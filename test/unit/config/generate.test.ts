@@ -73,7 +73,12 @@ describe('the example', () => {
         'CONFIG_DELEGATED_NAME_UNUSED',
         'CONFIG_CA_FILE_UNUSED',
       ];
-      expected.push('CONFIG_CERTIFICATE_LISTED_TWICE', 'CONFIG_CERTIFICATE_FILE', 'CONFIG_ACME_ISSUER', 'CONFIG_NO_CERTIFICATE');
+      expected.push(
+        'CONFIG_CERTIFICATE_LISTED_TWICE',
+        'CONFIG_CERTIFICATE_FILE',
+        'CONFIG_ACME_ISSUER',
+        'CONFIG_NO_CERTIFICATE',
+      );
       expect(
         codes.filter((code) => !expected.includes(code)),
         live,

@@ -24,15 +24,12 @@ describe('REFUSALS', () => {
     const backsOff = Object.values(REFUSALS).filter(({ status }) => status === 401 || status === 429 || status >= 500);
     expect(backsOff.map(({ code }) => code).sort()).toEqual([
       'CLASS_CONCURRENCY',
-      'CONNECTIONS_PER_ADDRESS',
       'INTERNAL',
       'REQUESTS_PER_ADDRESS',
-      'SHUTTING_DOWN',
       'UPSTREAM_BUSY',
       'UPSTREAM_INVALID',
       'UPSTREAM_TIMEOUT',
       'UPSTREAM_UNREACHABLE',
-      'VERSION_UNSUPPORTED',
     ]);
   });
 });

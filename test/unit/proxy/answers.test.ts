@@ -24,8 +24,8 @@ describe('under /_matrix', () => {
   });
 
   it('says in 503 when to come back, by field only', () => {
-    const { fields, body } = answerFor(REFUSALS.SHUTTING_DOWN, matrix);
-    expect(fieldOf(fields, 'Retry-After')).toBe('2');
+    const { fields, body } = answerFor(REFUSALS.UPSTREAM_BUSY, matrix);
+    expect(fieldOf(fields, 'Retry-After')).toBe('5');
     expect(JSON.parse(body)).not.toHaveProperty('retry_after_ms');
   });
 
