@@ -78,11 +78,6 @@ export function answer(bytes: string | Uint8Array): Script {
   };
 }
 
-/** A script for each request in turn; the last one answers the rest. */
-export function inTurn(...scripts: readonly Script[]): Script {
-  return (exchange) => scripts[Math.min(exchange.index, scripts.length - 1)]?.(exchange);
-}
-
 /** Where and how to listen. */
 export interface RecordingBackendOptions {
   readonly script?: Script;

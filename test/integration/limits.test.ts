@@ -140,10 +140,8 @@ describe('a client that does not take its answer', () => {
       await exchange.body();
       await exchange.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
       const piece = `10000\r\n${'x'.repeat(65_536)}\r\n`;
-      while (!exchange.socket.destroyed) {
-        const written = exchange.write(piece);
-        await Promise.race([written, new Promise((resolve) => exchange.socket.once('close', resolve))]);
-      }
+      const closed = new Promise((resolve) => exchange.socket.once('close', resolve));
+      while (!exchange.socket.destroyed) await Promise.race([exchange.write(piece), closed]);
     });
     const client = await front.connect({ paused: true });
     await client.send(get('/_matrix/media/v3/download/example.test/x'));

@@ -27,6 +27,8 @@ type Phase = 'head' | 'length' | 'chunked' | 'waiting' | 'tunnel' | 'discard' | 
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
+const CR = 0x0d;
+const LF = 0x0a;
 /** A response head and a first piece of body up to this size leave in one write. */
 const JOINED_BYTES = 32768;
 /** Pipelined bytes kept while an exchange runs; beyond it the connection is not read. */
@@ -289,8 +291,8 @@ export class Http1Connection implements Front {
     const found = start === 0 ? bytes.indexOf(HEAD_END) : bytes.subarray(start).indexOf(HEAD_END) + start;
     if (found < start || found + 4 - start > limits.maxHeadBytes) {
       const size = found < start ? bytes.length - start : found + 4 - start;
-      // A first line that cannot be HTTP/1 is refused at once: TLS on the plain port, an HTTP/2 preface, HTTP/0.9.
-      if (!looksLikeRequest(bytes, start)) {
+      // What cannot become HTTP/1 is refused at once: TLS on the plain port, an HTTP/2 preface, HTTP/0.9, bare LF.
+      if (!looksLikeRequest(bytes, start) || hasBareLf(bytes, start)) {
         this.#refuse('BAD_REQUEST');
       } else if (size > limits.maxHeadBytes) {
         this.#refuse(headProblem(bytes, start, limits.maxTargetBytes));
@@ -443,6 +445,14 @@ export class Http1Connection implements Front {
 function looksLikeRequest(bytes: Buffer, start: number): boolean {
   const line = bytes.toString('latin1', start, Math.min(bytes.length, start + 32));
   return /^[A-Za-z!#$%&'*+\-.^_`|~0-9]{1,31}(?: |$)/.test(line) && !line.startsWith('PRI * ');
+}
+
+/** A line end without CR: the empty line that ends a head will never come. */
+function hasBareLf(bytes: Buffer, start: number): boolean {
+  for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (at === start || bytes[at - 1] !== CR) return true;
+  }
+  return false;
 }
 
 /** Which part of a head that is too large is to blame. */
