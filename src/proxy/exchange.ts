@@ -6,34 +6,22 @@
  * Two rules rule here. Truncation never looks complete: a client that leaves breaks the upstream connection, an upstream
  * that leaves breaks the response. And a request is sent a second time only when nobody can have acted on the first.
  */
-import type { AccessEntry, Outcome } from '../observability/access-entry.ts';
+import type { Outcome } from '../observability/access-entry.ts';
+import type { ClassLimits } from '../policy/class-limits.ts';
 import type { Refusal } from '../policy/decision.ts';
 import { REFUSALS, type RefusalCode } from '../policy/refusals.ts';
 import { answerFor } from './answers.ts';
 import type { ConnectionContext } from './connection-context.ts';
+import { ExchangeRecord } from './exchange-record.ts';
 import { FieldId, FieldList } from './fields.ts';
 import type { Front, RequestHead, ResponseHead } from './front.ts';
-import { joinBytes } from './http1/join.ts';
 import { localResponse } from './local-response.ts';
-import type { ConnectionFacts, LocalAnswer, RelayRoute, Route } from './route.ts';
+import { CONTINUE_AFTER_MS, responseHeadPatience, sendsTooSlowly, takesTooSlowly, TUNNEL_IDLE_MS } from './patience.ts';
+import type { LocalAnswer, RelayRoute, Route } from './route.ts';
 import type { UpstreamConnection, UpstreamHandler } from './upstream/connection.ts';
 import type { UpstreamPool, Waiter } from './upstream/pool.ts';
 import { upstreamRequestHead } from './upstream/request-head.ts';
-
-/** A body up to this size shares one write with its head. */
-const SMALL_BODY_BYTES = 16384;
-/** After this long without a word from the upstream, Portico itself tells a waiting client to go on (ms). */
-const CONTINUE_AFTER_MS = 1000;
-/** Rates are judged after this long (ms). */
-const RATE_GRACE_MS = 10_000;
-/** A client that takes nothing is given at least this long (ms). */
-const STALL_GRACE_MS = 30_000;
-/** Silence in both directions after which a tunnel ends (ms); WebSocket users send pings well below. */
-const TUNNEL_IDLE_MS = 15 * 60_000;
-/** What a long poll may take beyond the `timeout` that it asked for (ms). */
-const SYNC_MARGIN_MS = 60_000;
-
-const CRLF = '\r\n';
+import { RequestWriter } from './upstream/request-writer.ts';
 
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
@@ -43,38 +31,17 @@ function isRepeatable(head: RequestHead): boolean {
   return REPEATABLE.has(head.method);
 }
 
-/** The `timeout` of a long poll in ms, 0 when there is none. */
-function requestedTimeout(target: string): number {
-  const query = target.indexOf('?');
-  if (query === -1) return 0;
-  const match = /[?&]timeout=(\d{1,9})(?:&|$)/.exec(target.slice(query));
-  return match === null ? 0 : Number(match[1]);
-}
-
-/** A sync that starts from nothing: no `since` (sync), `from` (events) or `pos` (sliding sync). */
-function isFirstSync(target: string): boolean {
-  return !/[?&](?:since|from|pos)=/.test(target);
-}
-
 /** One exchange. */
 export class Exchange implements UpstreamHandler, Waiter {
   readonly #front: Front;
   readonly #context: ConnectionContext;
   readonly #head: RequestHead;
-  readonly #requestId: string;
-  /** The connection's facts, with the client's address behind a trusted proxy. */
-  #facts: ConnectionFacts;
-  #countedAddress = false;
-  readonly #startedAt: number;
-  readonly #time: number;
+  readonly #record: ExchangeRecord;
+  readonly #writer: RequestWriter;
   #route: Route | null = null;
   #pool: UpstreamPool | null = null;
   #upstream: UpstreamConnection | null = null;
   #giveUpDial: (() => void) | null = null;
-  /** Head that waits to leave together with the first bytes of the body. */
-  #unsentHead: string | null = null;
-  /** Body bytes that came before there was a connection. */
-  #unsentBody: Buffer[] = [];
   #retried = false;
   #requestComplete = false;
   #requestPaused = false;
@@ -82,13 +49,8 @@ export class Exchange implements UpstreamHandler, Waiter {
   #responseStarted = false;
   #tunnel = false;
   #finished = false;
-  #countedConcurrency = false;
-  #status = 0;
-  #bytesIn = 0;
-  #bytesOut = 0;
-  #upstreamMs: number | null = null;
-  #errorCode: string | null = null;
-  /** Monotonic ms of the last progress of each kind. */
+  /** Monotonic ms: since when a connection is waited for, and of the last progress of each kind. */
+  #waitingAt = 0;
   #sentAt = 0;
   #requestDataAt: number;
   #responseDataAt = 0;
@@ -103,56 +65,38 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#front = front;
     this.#context = context;
     this.#head = head;
-    this.#time = context.plane.clock.now();
-    this.#startedAt = context.plane.clock.monotonic();
-    this.#requestDataAt = this.#startedAt;
-    this.#requestId = context.plane.nextRequestId();
-    this.#facts = context.facts;
-    context.plane.metrics.exchangeStarted();
+    this.#record = new ExchangeRecord(context);
+    this.#writer = new RequestWriter(head.bodyLength === -1);
+    this.#requestDataAt = this.#record.startedAt;
   }
 
   /** Routes the request; called once, before any other call. */
   start(): void {
     const { plane, forwarding } = this.#context;
     const head = this.#head;
+    let { facts } = this.#context;
     if (forwarding.trusted) {
-      const peer = forwarding.clientAddress(head.fields.all(FieldId.xForwardedFor));
-      this.#facts = { ...this.#facts, peer };
+      this.#record.peer = forwarding.clientAddress(head.fields.all(FieldId.xForwardedFor));
+      facts = { ...facts, peer: this.#record.peer };
     }
     this.#requestComplete = head.bodyLength === 0;
     const route = plane.router.route(
       { method: head.method, target: head.target, authority: head.authority, hasBody: head.bodyLength !== 0 },
-      this.#facts,
+      facts,
       head.fields.first(FieldId.ifNoneMatch),
     );
     this.#route = route;
-    if (!plane.requestsPerAddress.enter(this.#facts.peer)) {
-      this.#refuseWith('REQUESTS_PER_ADDRESS');
-      return;
-    }
-    this.#countedAddress = true;
-    if (route.kind === 'answer') {
-      this.#answer(route.answer);
-    } else if (route.kind === 'refuse') {
-      this.#refuse(route.refusal);
-    } else if (head.bodyLength > route.limits.maxBodyBytes) {
-      this.#refuseWith('BODY_TOO_LARGE');
-    } else if (!plane.concurrency.enter(route.site, route.requestClass)) {
-      this.#refuseWith('CLASS_CONCURRENCY');
-    } else {
-      this.#countedConcurrency = true;
-      this.#relay(route);
-    }
-  }
-
-  /** True once nothing more will be sent to the client. */
-  get finished(): boolean {
-    return this.#finished;
+    if (!this.#record.enterAddress()) this.#refuse(REFUSALS.REQUESTS_PER_ADDRESS);
+    else if (route.kind === 'answer') this.#answer(route.answer);
+    else if (route.kind === 'refuse') this.#refuse(route.refusal);
+    else if (head.bodyLength > route.limits.maxBodyBytes) this.#refuse(REFUSALS.BODY_TOO_LARGE);
+    else if (!this.#record.enterClass(route)) this.#refuse(REFUSALS.CLASS_CONCURRENCY);
+    else this.#relay(route);
   }
 
   /** A piece of the request body. The bytes belong to the exchange now. */
   requestData(chunk: Buffer): void {
-    this.#bytesIn += chunk.length;
+    this.#record.bytesIn += chunk.length;
     this.#requestDataAt = this.#context.plane.clock.monotonic();
     if (this.#finished) return;
     if (this.#tunnel) {
@@ -160,37 +104,29 @@ export class Exchange implements UpstreamHandler, Waiter {
       return;
     }
     const route = this.#route;
-    if (route?.kind === 'relay' && this.#bytesIn > route.limits.maxBodyBytes) {
-      this.#dropUpstream();
+    if (route?.kind === 'relay' && this.#record.bytesIn > route.limits.maxBodyBytes) {
       this.#fail('BODY_TOO_LARGE');
       return;
     }
     this.#continueSent = true;
-    if (this.#upstream === null) {
-      this.#unsentBody.push(chunk);
-      this.#pauseRequest();
-    } else {
-      this.#sendBody(chunk);
-    }
+    if (!this.#writer.write(chunk)) this.#holdRequest();
   }
 
   /** The request body is complete. */
   requestEnd(): void {
     this.#requestComplete = true;
-    if (this.#upstream !== null && !this.#finished) this.#finishRequest(this.#upstream);
+    if (this.#finished) return;
+    this.#writer.end();
+    this.#sentAt = this.#context.plane.clock.monotonic();
   }
 
   /** All of one read from the client was delivered: what is gathered can leave. */
   requestFlush(): void {
-    if (this.#unsentHead === null || this.#upstream === null) return;
-    const text = this.#unsentHead;
-    this.#unsentHead = null;
-    if (!this.#upstream.write(text)) this.#pauseRequest();
+    this.#writer.flush();
   }
 
   /** The client broke the framing of its request body. */
   requestBroken(): void {
-    this.#dropUpstream();
     this.#fail('BAD_BODY');
   }
 
@@ -200,7 +136,6 @@ export class Exchange implements UpstreamHandler, Waiter {
    */
   defect(): boolean {
     if (this.#finished) return false;
-    this.#dropUpstream();
     this.#fail('INTERNAL');
     return true;
   }
@@ -233,35 +168,17 @@ export class Exchange implements UpstreamHandler, Waiter {
   check(now: number): void {
     if (this.#finished) return;
     if (this.#tunnel) {
-      if (now - Math.max(this.#requestDataAt, this.#responseDataAt) > TUNNEL_IDLE_MS) this.#timeOut('TUNNEL_IDLE');
+      if (now - Math.max(this.#requestDataAt, this.#responseDataAt) > TUNNEL_IDLE_MS)
+        this.#breakOff('TUNNEL_IDLE', 'timed_out');
       return;
     }
     const route = this.#route;
-    if (route?.kind !== 'relay') {
-      this.#checkClientPace(now, STALL_GRACE_MS, 1);
-      return;
-    }
-    const { limits } = route;
-    if (this.#responseStarted) {
-      if (this.#blockedAt !== 0) this.#checkClientPace(now, STALL_GRACE_MS, limits.minResponseRate);
-      else if (now - this.#responseDataAt > limits.responseIdleMs) this.#timeOut('UPSTREAM_TIMEOUT');
-      return;
-    }
-    if (this.#upstream === null) {
-      if (now - this.#startedAt > this.#context.plane.limits.queueMs) {
-        this.#dropUpstream();
-        this.#fail('UPSTREAM_BUSY');
-      }
-      return;
-    }
-    if (this.#requestComplete && this.#upstreamBlockedAt === 0) {
-      if (now - this.#sentAt > this.#responseHeadMs) {
-        this.#dropUpstream();
-        this.#fail('UPSTREAM_TIMEOUT');
-      }
-      return;
-    }
-    this.#checkRequestPace(now, route);
+    if (route?.kind !== 'relay') return;
+    if (this.#responseStarted) this.#checkResponse(now, route.limits);
+    else if (this.#upstream === null) this.#checkQueue(now);
+    else if (this.#upstreamBlockedAt !== 0) this.#checkUpstreamPace(now, route.limits);
+    else if (this.#requestComplete) this.#checkResponseHead(now);
+    else this.#checkRequest(now, route.limits);
   }
 
   // From the pool
@@ -273,11 +190,7 @@ export class Exchange implements UpstreamHandler, Waiter {
       return;
     }
     this.#attach(connection);
-    const gathered = this.#unsentBody;
-    this.#unsentBody = [];
-    for (const chunk of gathered) this.#sendBody(chunk);
-    if (this.#requestComplete && gathered.length > 0) this.#finishRequest(connection);
-    this.requestFlush();
+    this.#writer.flush();
     if (this.#requestPaused && this.#upstreamBlockedAt === 0) this.#resumeRequest();
   }
 
@@ -301,10 +214,10 @@ export class Exchange implements UpstreamHandler, Waiter {
 
   onResponseHead(head: ResponseHead): void {
     const now = this.#context.plane.clock.monotonic();
-    this.#upstreamMs = now - this.#sentAt;
+    this.#record.upstreamMs = now - this.#sentAt;
     this.#responseDataAt = now;
     this.#responseStarted = true;
-    this.#status = head.status;
+    this.#record.status = head.status;
     if (head.status === 101) {
       this.#tunnel = true;
       this.#front.switchToTunnel(head);
@@ -318,7 +231,7 @@ export class Exchange implements UpstreamHandler, Waiter {
 
   onResponseData(chunk: Buffer, borrowed: boolean): void {
     if (this.#finished) return;
-    this.#bytesOut += chunk.length;
+    this.#record.bytesOut += chunk.length;
     this.#responseDataAt = this.#context.plane.clock.monotonic();
     if (!this.#front.sendBody(chunk, borrowed)) {
       this.#blockedAt = this.#responseDataAt;
@@ -343,7 +256,7 @@ export class Exchange implements UpstreamHandler, Waiter {
     if (this.#finished) return;
     if (this.#responseStarted) {
       if (!this.#tunnel) this.#context.plane.metrics.truncated('upstream');
-      this.#errorCode = this.#tunnel ? null : code;
+      this.#record.errorCode = this.#tunnel ? null : code;
       this.#finish(this.#tunnel ? 'tunnel' : 'upstream_gone');
       this.#front.abort();
     } else if (
@@ -357,6 +270,9 @@ export class Exchange implements UpstreamHandler, Waiter {
       // The idle connection was closed under our request, so the homeserver has not acted on it.
       this.#retried = true;
       this.#context.plane.metrics.upstreamRetried();
+      this.#waitingAt = this.#context.plane.clock.monotonic();
+      this.#writer.reset();
+      this.#writer.end();
       this.#giveUpDial = this.#pool?.waitForFresh(this) ?? null;
     } else {
       this.#fail(code === 'UPSTREAM_INVALID' ? 'UPSTREAM_INVALID' : 'UPSTREAM_UNREACHABLE');
@@ -372,17 +288,14 @@ export class Exchange implements UpstreamHandler, Waiter {
   // Inside
 
   #relay(route: RelayRoute): void {
-    this.#responseHeadMs = route.limits.responseHeadMs;
-    if (route.requestClass === 'sync') {
-      const asked = requestedTimeout(this.#head.target) + SYNC_MARGIN_MS;
-      // A first sync collects a whole account, which takes as long as joining a large room.
-      const first = isFirstSync(this.#head.target) ? this.#context.plane.limits.classes.join.responseHeadMs : 0;
-      this.#responseHeadMs = Math.max(this.#responseHeadMs, asked, first);
-    }
-    const pool = this.#context.plane.pool(route.upstream);
+    const { plane } = this.#context;
+    this.#responseHeadMs = responseHeadPatience(route, this.#head.target, plane.limits);
+    if (this.#requestComplete) this.#writer.end();
+    const pool = plane.pool(route.upstream);
     this.#pool = pool;
     const connection = pool.take();
     // Body bytes of the same read follow at once and join the head, so nothing is flushed here.
+    this.#waitingAt = this.#record.startedAt;
     if (connection !== null) this.#attach(connection);
     else pool.wait(this);
   }
@@ -393,47 +306,19 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#upstream = connection;
     connection.start(this, this.#head.method, this.#head.websocket);
     this.#sentAt = this.#context.plane.clock.monotonic();
-    this.#unsentHead = upstreamRequestHead(this.#head, {
+    const head = upstreamRequestHead(this.#head, {
       forwardedFor: forwarding.forwardedFor(this.#head.fields.all(FieldId.xForwardedFor)),
-      clientAddress: this.#facts.peer,
+      clientAddress: this.#record.peer,
       proto: facts.role === 'http' ? 'http' : 'https',
-      requestId: this.#requestId,
+      requestId: this.#record.requestId,
     });
-    if (this.#requestComplete && this.#unsentBody.length === 0) this.#finishRequest(connection);
+    if (!this.#writer.connect(connection, head)) this.#holdRequest();
   }
 
-  #sendBody(chunk: Buffer): void {
-    const upstream = this.#upstream;
-    if (upstream === null || chunk.length === 0) return;
-    const prefix = this.#head.bodyLength === -1 ? `${chunk.length.toString(16)}${CRLF}` : '';
-    const suffix = prefix === '' ? '' : CRLF;
-    const head = (this.#unsentHead ?? '') + prefix;
-    this.#unsentHead = null;
-    let taken: boolean;
-    if (head === '') {
-      taken = upstream.write(chunk);
-    } else if (chunk.length <= SMALL_BODY_BYTES) {
-      taken = upstream.write(joinBytes(head, chunk, suffix));
-    } else {
-      upstream.write(head);
-      taken = upstream.write(chunk);
-      if (suffix !== '') taken = upstream.write(suffix);
-    }
-    if (!taken) {
-      this.#upstreamBlockedAt = this.#context.plane.clock.monotonic();
-      this.#pauseRequest();
-    }
-  }
-
-  #finishRequest(upstream: UpstreamConnection): void {
-    if (this.#head.bodyLength === -1) {
-      upstream.write(`${this.#unsentHead ?? ''}0${CRLF}${CRLF}`);
-      this.#unsentHead = null;
-    } else {
-      this.requestFlush();
-    }
-    upstream.requestSent();
-    this.#sentAt = this.#context.plane.clock.monotonic();
+  /** The upstream takes no more for now, or there is none yet. */
+  #holdRequest(): void {
+    if (this.#upstream !== null) this.#upstreamBlockedAt = this.#context.plane.clock.monotonic();
+    this.#pauseRequest();
   }
 
   #pauseRequest(): void {
@@ -451,42 +336,43 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#front.resumeRequest();
   }
 
-  #checkRequestPace(now: number, route: RelayRoute): void {
-    if (this.#requestPaused) {
-      // The upstream is the slow one.
-      if (this.#upstreamBlockedAt !== 0 && now - this.#upstreamBlockedAt > route.limits.responseIdleMs) {
-        this.#dropUpstream();
-        this.#fail('UPSTREAM_TIMEOUT');
-      }
-      return;
-    }
+  #checkQueue(now: number): void {
+    if (now - this.#waitingAt > this.#context.plane.limits.queueMs) this.#fail('UPSTREAM_BUSY');
+  }
+
+  #checkUpstreamPace(now: number, limits: ClassLimits): void {
+    if (now - this.#upstreamBlockedAt > limits.responseIdleMs) this.#fail('UPSTREAM_TIMEOUT');
+  }
+
+  #checkResponseHead(now: number): void {
+    if (now - this.#sentAt > this.#responseHeadMs) this.#fail('UPSTREAM_TIMEOUT');
+  }
+
+  #checkRequest(now: number, limits: ClassLimits): void {
     if (this.#head.expectsContinue && !this.#continueSent && now - this.#sentAt > CONTINUE_AFTER_MS) {
       this.#continueSent = true;
       this.#front.sendInformational(100, new FieldList());
-      this.#front.flush();
       this.#requestDataAt = now;
     }
-    const elapsed = now - this.#startedAt - this.#pausedMs;
-    const tooSlow = elapsed > RATE_GRACE_MS && (this.#bytesIn * 1000) / elapsed < route.limits.minRequestRate;
-    if (tooSlow || now - this.#requestDataAt > route.limits.requestIdleMs) {
-      this.#dropUpstream();
-      this.#fail('REQUEST_TIMEOUT');
-    }
+    const elapsedMs = now - this.#record.startedAt - this.#pausedMs;
+    const tooSlow = sendsTooSlowly(this.#record.bytesIn, elapsedMs, limits.minRequestRate);
+    if (tooSlow || now - this.#requestDataAt > limits.requestIdleMs) this.#fail('REQUEST_TIMEOUT');
   }
 
-  /** A client that takes less than `minRate` of what waits for it is let go. */
-  #checkClientPace(now: number, graceMs: number, minRate: number): void {
-    if (this.#blockedAt === 0) return;
-    const allowedMs = Math.max(graceMs, (this.#front.pendingBytes() * 1000) / minRate);
-    if (now - this.#blockedAt > allowedMs) this.#timeOut('RESPONSE_TOO_SLOW');
+  #checkResponse(now: number, limits: ClassLimits): void {
+    if (this.#blockedAt === 0) {
+      if (now - this.#responseDataAt > limits.responseIdleMs) this.#breakOff('UPSTREAM_TIMEOUT', 'timed_out');
+    } else if (takesTooSlowly(this.#front.pendingBytes(), now - this.#blockedAt, limits.minResponseRate)) {
+      this.#breakOff('RESPONSE_TOO_SLOW', 'timed_out');
+    }
   }
 
   /** Breaks off an exchange whose response has started. */
-  #timeOut(code: string): void {
+  #breakOff(code: string, outcome: Outcome): void {
     this.#dropUpstream();
-    this.#errorCode = code;
+    this.#record.errorCode = code;
     this.#context.plane.metrics.limitHit(code);
-    this.#finish('timed_out');
+    this.#finish(outcome);
     this.#front.abort();
   }
 
@@ -496,36 +382,26 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#giveUpDial = null;
     this.#upstream?.destroy();
     this.#upstream = null;
-    this.#unsentHead = null;
-    this.#unsentBody = [];
+    this.#writer.reset();
   }
 
   /** Answers with a refusal where that is still possible, and breaks the response off where it is not. */
   #fail(code: RefusalCode): void {
     if (this.#finished) return;
-    if (this.#responseStarted) {
-      this.#errorCode = code;
-      this.#finish('timed_out');
-      this.#front.abort();
-    } else {
-      this.#refuseWith(code);
-      this.#front.flush();
-    }
-  }
-
-  #refuseWith(code: RefusalCode): void {
-    this.#refuse(REFUSALS[code]);
+    if (this.#responseStarted) this.#breakOff(code, 'refused');
+    else this.#refuse(REFUSALS[code]);
   }
 
   #refuse(refusal: Refusal): void {
     const route = this.#route;
-    this.#errorCode = refusal.code;
+    this.#dropUpstream();
+    this.#record.errorCode = refusal.code;
     this.#context.plane.metrics.limitHit(refusal.code);
     const matrix = route?.kind === 'refuse' ? route.matrix : route?.requestClass !== 'site';
     const answer = answerFor(refusal, {
       matrix,
       accept: this.#head.fields.first(FieldId.accept),
-      requestId: this.#requestId,
+      requestId: this.#record.requestId,
     });
     this.#answer(answer, refusal.close === true);
   }
@@ -533,13 +409,13 @@ export class Exchange implements UpstreamHandler, Waiter {
   #answer(answer: LocalAnswer, close = false): void {
     const { head, body } = localResponse(answer, this.#head.method, this.#context.plane.httpDate());
     this.#responseStarted = true;
-    this.#status = head.status;
+    this.#record.status = head.status;
     this.#front.sendHead(head, close || !this.#requestComplete);
     if (body !== null) {
-      this.#bytesOut += body.length;
+      this.#record.bytesOut += body.length;
       this.#front.sendBody(body, false);
     }
-    this.#finish(this.#errorCode === null ? 'complete' : 'refused');
+    this.#finish(this.#record.errorCode === null ? 'complete' : 'refused');
     this.#front.sendEnd();
   }
 
@@ -547,32 +423,6 @@ export class Exchange implements UpstreamHandler, Waiter {
   #finish(outcome: Outcome): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { plane, tls } = this.#context;
-    const route: Route | null = this.#route;
-    if (this.#countedAddress) plane.requestsPerAddress.leave(this.#facts.peer);
-    if (this.#countedConcurrency && route !== null) plane.concurrency.leave(route.site, route.requestClass);
-    const entry: AccessEntry = {
-      time: this.#time,
-      site: route?.site ?? '-',
-      requestClass: route?.requestClass ?? 'site',
-      method: this.#head.method,
-      target: this.#head.target,
-      status: this.#status,
-      outcome,
-      errorCode: this.#errorCode,
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
-      durationMs: plane.clock.monotonic() - this.#startedAt,
-      upstreamMs: this.#upstreamMs,
-      upstream: route?.kind === 'relay' ? route.upstream.id : null,
-      tls,
-      protocol: this.#front.protocol,
-      peer: this.#facts.peer,
-      requestId: this.#requestId,
-      authorization: this.#head.fields.first(FieldId.authorization),
-    };
-    plane.metrics.exchangeFinished();
-    plane.metrics.requestFinished(entry);
-    plane.accessLog.record(entry);
+    this.#record.finish(outcome, this.#head, this.#front, this.#route);
   }
 }

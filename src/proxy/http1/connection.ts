@@ -21,14 +21,13 @@ import {
   switchingText,
   type ResponseFraming,
 } from './response-head.ts';
+import { unfinishedHeadProblem } from './unfinished-head.ts';
 
 /** What becomes of the request bytes. `discard`: the connection is ending, they are read and forgotten. */
 type Phase = 'head' | 'length' | 'chunked' | 'waiting' | 'tunnel' | 'discard' | 'closed';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
-const CR = 0x0d;
-const LF = 0x0a;
 /** A response head and a first piece of body up to this size leave in one write. */
 const JOINED_BYTES = 32768;
 /** Pipelined bytes kept while an exchange runs; beyond it the connection is not read. */
@@ -290,12 +289,10 @@ export class Http1Connection implements Front {
     const { limits } = plane;
     const found = start === 0 ? bytes.indexOf(HEAD_END) : bytes.subarray(start).indexOf(HEAD_END) + start;
     if (found < start || found + 4 - start > limits.maxHeadBytes) {
-      const size = found < start ? bytes.length - start : found + 4 - start;
-      // What cannot become HTTP/1 is refused at once: TLS on the plain port, an HTTP/2 preface, HTTP/0.9, bare LF.
-      if (!looksLikeRequest(bytes, start) || hasBareLf(bytes, start)) {
-        this.#refuse('BAD_REQUEST');
-      } else if (size > limits.maxHeadBytes) {
-        this.#refuse(headProblem(bytes, start, limits.maxTargetBytes));
+      const end = found < start ? bytes.length : found + 4;
+      const problem = unfinishedHeadProblem(bytes, start, end, limits);
+      if (problem !== null) {
+        this.#refuse(problem);
       } else {
         if (this.#headAt === 0) this.#headAt = plane.clock.monotonic();
         this.#pending = start === 0 ? bytes : bytes.subarray(start);
@@ -439,24 +436,4 @@ export class Http1Connection implements Front {
     exchange?.clientGone();
     this.#onClosed(this);
   }
-}
-
-/** A token and a space is how a request line starts; anything else will never become one. */
-function looksLikeRequest(bytes: Buffer, start: number): boolean {
-  const line = bytes.toString('latin1', start, Math.min(bytes.length, start + 32));
-  return /^[A-Za-z!#$%&'*+\-.^_`|~0-9]{1,31}(?: |$)/.test(line) && !line.startsWith('PRI * ');
-}
-
-/** A line end without CR: the empty line that ends a head will never come. */
-function hasBareLf(bytes: Buffer, start: number): boolean {
-  for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (at === start || bytes[at - 1] !== CR) return true;
-  }
-  return false;
-}
-
-/** Which part of a head that is too large is to blame. */
-function headProblem(bytes: Buffer, start: number, maxTargetBytes: number): RefusalCode {
-  const lineEnd = bytes.subarray(start).indexOf('\r\n');
-  return lineEnd === -1 || lineEnd > maxTargetBytes + 64 ? 'TARGET_TOO_LONG' : 'HEAD_TOO_LARGE';
 }

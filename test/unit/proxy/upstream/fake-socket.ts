@@ -1,0 +1,41 @@
+/** A socket without a network: what is written is kept, what comes in is fed by the test. */
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+
+export class FakeSocket extends EventEmitter {
+  /** All that was written, latin1. */
+  written = '';
+  destroyed = false;
+  paused = false;
+  /** What `write` answers. */
+  takes = true;
+  writableLength = 0;
+
+  write(bytes: Buffer | string): boolean {
+    this.written += typeof bytes === 'string' ? bytes : bytes.toString('latin1');
+    return this.takes;
+  }
+
+  pause(): this {
+    this.paused = true;
+    return this;
+  }
+
+  resume(): this {
+    this.paused = false;
+    return this;
+  }
+
+  destroy(): this {
+    this.destroyed = true;
+    return this;
+  }
+
+  destroySoon(): void {
+    this.destroyed = true;
+  }
+
+  asSocket(): Socket {
+    return this as unknown as Socket;
+  }
+}
