@@ -13,7 +13,8 @@ import { startMetricsServer, type MetricsServer } from './observability/admin-ht
 import { createHealth } from './observability/health.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { DataPlane, type BoundListener } from './proxy/data-plane.ts';
+import { DataPlane } from './proxy/data-plane.ts';
+import type { BoundListener } from './proxy/listeners.ts';
 import type { Snapshot } from './proxy/snapshot.ts';
 import { buildSnapshot, caFilePaths, certificateNames } from './snapshot.ts';
 import { FileStore } from './store/file-store.ts';
@@ -88,15 +89,15 @@ class PorticoApp implements App {
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
     this.#accessLog =
-      config.log.access && accessLogStream !== undefined
-        ? new AccessLog({
+      accessLogStream === undefined
+        ? NO_ACCESS_LOG
+        : new AccessLog({
             write: (lines) => accessLogStream.write(lines),
             originOf: xMatrixOrigin,
             onDropped: (lines) => {
               this.#metrics.accessLogDropped(lines);
             },
-          })
-        : NO_ACCESS_LOG;
+          });
   }
 
   async start(): Promise<void> {
@@ -109,7 +110,12 @@ class PorticoApp implements App {
         {
           clock: this.#clock,
           metrics: this.#metrics,
-          accessLog: this.#accessLog,
+          // A reload may turn it on and off.
+          accessLog: {
+            record: (entry) => {
+              if (this.#config.log.access) this.#accessLog.record(entry);
+            },
+          },
           requestIdPrefix: randomBytes(5).toString('hex'),
           onDefect: (error) => {
             this.#logger.error({ code: 'INTERNAL', err: error }, 'defect: please report this');
@@ -193,7 +199,7 @@ class PorticoApp implements App {
       if (JSON.stringify(config.metrics) !== JSON.stringify(this.#config.metrics)) {
         metricsServer = await this.#startMetricsServer(config);
       }
-      await plane.swap(snapshot);
+      await plane.swap(snapshot, true);
     } catch (error) {
       sources.close();
       if (metricsServer !== this.#metricsServer) await metricsServer?.close();
@@ -235,7 +241,7 @@ class PorticoApp implements App {
     this.#change(async () => {
       if (this.#stopped || this.#plane === null || this.#sources === null) return;
       const snapshot = await this.#snapshot(this.#config, this.#sources);
-      await this.#plane.swap(snapshot);
+      await this.#plane.swap(snapshot, false);
       this.#logger.info({ version: snapshot.version }, reason);
     }).catch((error: unknown) => {
       this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);

@@ -49,7 +49,7 @@ export interface Plane {
   upstreamProblem(upstreamId: string, error: Error): void;
   /** An error that should not exist was caught; logged. */
   defect(error: unknown): void;
-  /** The process is stopping: answers close their connections. */
+  /** The process is stopping, or the config has changed: answers close their connections. */
   readonly draining: boolean;
 }
 

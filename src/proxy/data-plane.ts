@@ -8,9 +8,10 @@ import type { Metrics } from '../observability/metrics.ts';
 import { SecureContexts } from '../tls/contexts.ts';
 import { FilesServers } from './files-servers.ts';
 import type { Http1Connection } from './http1/connection.ts';
-import { Listener, type ListenerHost } from './listener.ts';
+import type { ListenerHost } from './listener.ts';
+import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
-import type { ListenerData, ListenerRole, Snapshot, UpstreamData } from './snapshot.ts';
+import type { Snapshot, UpstreamData } from './snapshot.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /** How often deadlines are looked at (ms): the grain of every time-out. */
@@ -22,7 +23,7 @@ const SWEEP_EVERY = 20;
 export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly accessLog: AccessLogger;
+  readonly accessLog: Pick<AccessLogger, 'record'>;
   /** Starts every request id, so that ids of several processes differ. */
   readonly requestIdPrefix: string;
   /** An error that should not exist; logged. */
@@ -31,20 +32,13 @@ export interface DataPlaneOptions {
   readonly onUpstreamProblem: (upstreamId: string, error: Error) => void;
 }
 
-/** Where a listener really listens. */
-export interface BoundListener {
-  readonly role: ListenerRole;
-  readonly host: string;
-  readonly port: number;
-}
-
 /** Accepts, decrypts, relays. */
 export class DataPlane implements ListenerHost {
   readonly #options: DataPlaneOptions;
   readonly #shared: SharedParts;
   readonly #files: FilesServers;
   readonly #connections = new Set<Http1Connection>();
-  #listeners = new Map<string, Listener>();
+  readonly #listeners: Listeners;
   #state: PlaneState;
   #timer: NodeJS.Timeout | null = null;
   #checks = 0;
@@ -78,6 +72,12 @@ export class DataPlane implements ListenerHost {
         onEvent: (upstreamId, event) => {
           options.metrics.upstreamConnection(upstreamId, event);
         },
+        onWait: () => {
+          options.metrics.upstreamWaitStarted();
+        },
+        onWaitOver: (waitedMs) => {
+          options.metrics.upstreamWaitFinished(waitedMs);
+        },
       }),
       counters: new Counters(),
       nextRequestId: () => `${options.requestIdPrefix}-${(++requests).toString(36)}`,
@@ -94,6 +94,7 @@ export class DataPlane implements ListenerHost {
       isDraining: () => this.#draining,
     };
     this.#state = createPlaneState(snapshot, this.#shared, filesUpstreams);
+    this.#listeners = new Listeners(this);
   }
 
   get state(): PlaneState {
@@ -112,47 +113,46 @@ export class DataPlane implements ListenerHost {
 
   /**
    * Opens the listeners of the first snapshot.
-   * @throws PorticoError as `Listener.listen`; what was opened is closed again
+   * @throws PorticoError as `Listener.listen`; nothing stays open then
    */
   async start(): Promise<void> {
-    try {
-      this.#listeners = await this.#open(this.#state.snapshot.listeners);
-    } catch (error) {
-      for (const listener of this.#listeners.values()) listener.close();
-      throw error;
-    }
+    await this.#listeners.use(this.#state.snapshot.listeners);
     this.#timer = setInterval(() => {
       this.#check();
     }, CHECK_MS);
   }
 
   addresses(): BoundListener[] {
-    return [...this.#listeners.values()].map((listener) => ({ role: listener.data.role, ...listener.address() }));
+    return this.#listeners.addresses();
   }
 
   /**
    * Takes a snapshot: new connections start with it, open ones keep theirs. Listeners that both have stay open.
+   * @param retire - open connections end after their next response, because what they started with no longer holds
    * @throws PorticoError when a new address cannot be listened on; then nothing has changed
    */
-  async swap(snapshot: Snapshot): Promise<void> {
-    const before = this.#listeners;
+  async swap(snapshot: Snapshot, retire: boolean): Promise<void> {
     const previous = this.#state;
-    this.#state = createPlaneState(snapshot, this.#shared, await this.#files.use(snapshot));
+    const filesUpstreams = await this.#files.use(snapshot);
+    if (this.#draining) return;
+    this.#state = createPlaneState(snapshot, this.#shared, filesUpstreams);
     try {
-      this.#listeners = await this.#open(snapshot.listeners);
+      await this.#listeners.use(snapshot.listeners);
     } catch (error) {
+      // Its pools were let go above; a state made anew has them again.
       this.#state = createPlaneState(previous.snapshot, this.#shared, await this.#files.use(previous.snapshot));
       throw error;
     }
-    for (const listener of this.#listeners.values()) listener.refresh();
-    for (const [key, listener] of before) if (!this.#listeners.has(key)) listener.close();
+    // The process may have been told to stop meanwhile.
+    if (this.#isStopping()) this.#listeners.close();
+    if (retire) previous.retire();
     this.#options.metrics.snapshotSwapped(snapshot.version, this.#options.clock.now());
   }
 
   /** Accepts no more, lets exchanges finish until the deadline, then ends what is left. */
   async stop(deadlineMs: number): Promise<void> {
     this.#draining = true;
-    for (const listener of this.#listeners.values()) listener.close();
+    this.#listeners.close();
     const drained = new Promise<void>((resolve) => {
       this.#onDrained = resolve;
     });
@@ -172,34 +172,15 @@ export class DataPlane implements ListenerHost {
     await this.#files.close();
   }
 
-  /** Opens what is missing; on failure nothing that was opened here stays open. */
-  async #open(wanted: readonly ListenerData[]): Promise<Map<string, Listener>> {
-    const listeners = new Map<string, Listener>();
-    const opened: Listener[] = [];
-    try {
-      for (const [position, data] of wanted.entries()) {
-        // Port 0 is another port each time: its place in the list tells which is which.
-        const key = JSON.stringify([data, data.port === 0 ? position : 0]);
-        const existing = this.#listeners.get(key);
-        const listener = existing ?? new Listener(data, this);
-        if (existing === undefined) {
-          opened.push(listener);
-          await listener.listen();
-          listener.refresh();
-        }
-        listeners.set(key, listener);
-      }
-      return listeners;
-    } catch (error) {
-      for (const listener of opened) listener.close();
-      throw error;
-    }
+  /** Read anew after an await, across which the compiler takes a field for unchanged. */
+  #isStopping(): boolean {
+    return this.#draining;
   }
 
   #check(): void {
     const now = this.#options.clock.monotonic();
     for (const connection of this.#connections) connection.check(now);
-    for (const listener of this.#listeners.values()) listener.check(now);
+    this.#listeners.check(now);
     if (++this.#checks % SWEEP_EVERY === 0) this.#shared.pools.sweep();
   }
 }

@@ -49,8 +49,9 @@ export class Exchange implements UpstreamHandler, Waiter {
   #responseStarted = false;
   #tunnel = false;
   #finished = false;
-  /** Monotonic ms: since when a connection is waited for, and of the last progress of each kind. */
+  /** Monotonic ms: since when a connection is waited for and the client listened to, and of the last progress of each kind. */
   #waitingAt = 0;
+  #listeningAt = 0;
   #sentAt = 0;
   #requestDataAt: number;
   #responseDataAt = 0;
@@ -122,7 +123,7 @@ export class Exchange implements UpstreamHandler, Waiter {
 
   /** All of one read from the client was delivered: what is gathered can leave. */
   requestFlush(): void {
-    this.#writer.flush();
+    if (!this.#writer.flush()) this.#holdRequest();
   }
 
   /** The client broke the framing of its request body. */
@@ -190,7 +191,7 @@ export class Exchange implements UpstreamHandler, Waiter {
       return;
     }
     this.#attach(connection);
-    this.#writer.flush();
+    this.requestFlush();
     if (this.#requestPaused && this.#upstreamBlockedAt === 0) this.#resumeRequest();
   }
 
@@ -306,6 +307,10 @@ export class Exchange implements UpstreamHandler, Waiter {
     this.#upstream = connection;
     connection.start(this, this.#head.method, this.#head.websocket);
     this.#sentAt = this.#context.plane.clock.monotonic();
+    // The client is not to blame for the time in which there was nobody to listen to it.
+    this.#listeningAt = this.#sentAt;
+    this.#requestDataAt = this.#sentAt;
+    this.#pausedMs = this.#requestPaused ? -this.#sentAt : 0;
     const head = upstreamRequestHead(this.#head, {
       forwardedFor: forwarding.forwardedFor(this.#head.fields.all(FieldId.xForwardedFor)),
       clientAddress: this.#record.peer,
@@ -354,7 +359,7 @@ export class Exchange implements UpstreamHandler, Waiter {
       this.#front.sendInformational(100, new FieldList());
       this.#requestDataAt = now;
     }
-    const elapsedMs = now - this.#record.startedAt - this.#pausedMs;
+    const elapsedMs = now - this.#listeningAt - this.#pausedMs;
     const tooSlow = sendsTooSlowly(this.#record.bytesIn, elapsedMs, limits.minRequestRate);
     if (tooSlow || now - this.#requestDataAt > limits.requestIdleMs) this.#fail('REQUEST_TIMEOUT');
   }

@@ -28,10 +28,14 @@ export interface ListenerHost {
 interface Handshake {
   readonly socket: Socket;
   readonly address: string;
+  /** See `peerKey`. */
+  readonly key: string;
   readonly since: number;
   bytes: Buffer;
   /** The ClientHello has been handed to the TLS library; counts against the cap. */
   started: boolean;
+  /** It has ended, one way or the other, and was accounted for. */
+  over: boolean;
 }
 
 const PLAIN_HTTP_ANSWER =
@@ -40,26 +44,32 @@ const PLAIN_HTTP_ANSWER =
 
 const EMPTY = Buffer.alloc(0);
 
+/** How long a refused client may take to read why (ms). */
+const LAST_WORDS_MS = 2000;
+
 const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
 /** One listening address. */
 export class Listener {
-  readonly data: ListenerData;
   readonly #host: ListenerHost;
   readonly #server: Server;
-  readonly #tls: TlsServer | null;
+  #data: ListenerData;
+  #tls: TlsServer | null = null;
   readonly #handshakes = new Map<string, Handshake>();
   #started = 0;
 
   constructor(data: ListenerData, host: ListenerHost) {
-    this.data = data;
+    this.#data = data;
     this.#host = host;
     // Without noDelay the first answer after a handshake waits 40 ms for the ACK of the session tickets.
     this.#server = createServer({ noDelay: true }, (socket) => {
       this.#onConnection(socket);
     });
-    this.#tls = data.role === 'http' ? null : this.#createTls();
+  }
+
+  get data(): ListenerData {
+    return this.#data;
   }
 
   /**
@@ -67,7 +77,7 @@ export class Listener {
    * @throws PorticoError `LISTEN_ADDRESS_IN_USE`, `LISTEN_NOT_PERMITTED`, `LISTEN_FAILED`
    */
   async listen(): Promise<void> {
-    const { host, port } = this.data;
+    const { host, port } = this.#data;
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error): void => {
         reject(listenError(error, host ?? 'all addresses', port));
@@ -87,14 +97,16 @@ export class Listener {
   /** Where it really listens. */
   address(): { host: string; port: number } {
     const address = this.#server.address();
-    if (address === null || typeof address === 'string') return { host: this.data.host ?? '', port: this.data.port };
+    if (address === null || typeof address === 'string') return { host: this.#data.host ?? '', port: this.#data.port };
     return { host: address.address, port: address.port };
   }
 
-  /** Takes the certificate for clients without SNI and the ticket key from the current state. */
-  refresh(): void {
+  /** Takes what is done here, the certificate for clients without SNI and the ticket key from the current state. */
+  update(data: ListenerData): void {
     const { snapshot, index } = this.#host.state;
-    if (this.#tls === null) return;
+    this.#data = data;
+    if (data.role === 'http') return;
+    this.#tls ??= this.#createTls();
     const certificate = index.default;
     this.#tls.setSecureContext({
       ...tlsServerOptions(snapshot.minTlsVersion, snapshot.ticketKey),
@@ -141,7 +153,9 @@ export class Listener {
       this.#onSecure(socket);
     });
     server.on('tlsClientError', (error, socket) => {
-      this.#settle(peerKey(socket), codeOf(error));
+      const handshake = this.#handshakes.get(peerKey(socket));
+      // The entry may be that of a later connection from the same port.
+      if (handshake?.started === true) this.#settle(handshake, codeOf(error));
       socket.destroy();
     });
     return server;
@@ -160,12 +174,12 @@ export class Listener {
       socket.resetAndDestroy();
       return;
     }
-    state.metrics.connectionOpened(this.data.role);
+    state.metrics.connectionOpened(this.#data.role);
     socket.once('close', () => {
       state.leave(address);
-      state.metrics.connectionClosed(this.data.role);
+      state.metrics.connectionClosed(this.#data.role);
     });
-    if (this.#tls === null) this.#serve(socket, address, null, null, null);
+    if (this.#data.role === 'http') this.#serve(socket, address, null, null, null);
     else this.#awaitHello(socket, address);
   }
 
@@ -174,14 +188,19 @@ export class Listener {
     const handshake: Handshake = {
       socket,
       address,
+      key,
       since: this.#host.state.plane.clock.monotonic(),
       bytes: EMPTY,
       started: false,
+      over: false,
     };
+    // A client may reset and come again from the same port before we have heard of the first connection's end.
+    const former = this.#handshakes.get(key);
+    if (former !== undefined) this.#settle(former, 'CLIENT_GONE');
     this.#handshakes.set(key, handshake);
     this.#host.state.metrics.handshakeStarted();
     socket.once('close', () => {
-      if (this.#handshakes.get(key) === handshake) this.#settle(key, 'CLIENT_GONE');
+      this.#settle(handshake, 'CLIENT_GONE');
     });
     const onReadable = (): void => {
       const chunk = socket.read() as Buffer | null;
@@ -216,6 +235,7 @@ export class Listener {
 
   #startHandshake(handshake: Handshake): void {
     const { state } = this.#host;
+    if (handshake.over) return;
     if (!state.handshakesPerAddress.enter(handshake.address)) {
       this.#refuse(handshake, 'HANDSHAKES_PER_ADDRESS');
       return;
@@ -233,42 +253,45 @@ export class Listener {
   }
 
   /**
-   * Forgets a handshake that has ended; does nothing for one that is already forgotten.
+   * Accounts for a handshake that has ended, once.
    * @param failure - why it failed; null when it succeeded
    */
-  #settle(key: string, failure: string | null): Handshake | null {
-    const handshake = this.#handshakes.get(key);
-    if (handshake === undefined) return null;
-    this.#handshakes.delete(key);
+  #settle(handshake: Handshake, failure: string | null): void {
+    if (handshake.over) return;
+    handshake.over = true;
+    if (this.#handshakes.get(handshake.key) === handshake) this.#handshakes.delete(handshake.key);
     if (failure !== null) this.#host.state.metrics.handshakeFailed(failure);
     if (handshake.started) {
       this.#started--;
       this.#host.state.handshakesPerAddress.leave(handshake.address);
     }
-    return handshake;
   }
 
   #refuse(handshake: Handshake, reason: string, lastWords?: Buffer): void {
     const { socket } = handshake;
-    this.#settle(peerKey(socket), reason);
+    this.#settle(handshake, reason);
     if (lastWords === undefined) {
       socket.destroy();
       return;
     }
     socket.end(lastWords);
-    // Bounded: whoever does not read its refusal is cut off.
-    socket.setTimeout(2000, () => socket.destroy());
+    // Bounded in all, not by silence: whoever drips bytes at a refusal is cut off, too.
+    const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
     socket.resume();
   }
 
   #onSecure(socket: TLSSocket): void {
     const { state } = this.#host;
-    const handshake = this.#settle(peerKey(socket), null);
-    // Its socket was closed or timed out in the same turn.
-    if (handshake === null) {
+    const handshake = this.#handshakes.get(peerKey(socket));
+    // Its TCP socket was closed or timed out in the same turn.
+    if (handshake?.started !== true) {
       socket.destroy();
       return;
     }
+    this.#settle(handshake, null);
     const tls = socket.getProtocol() ?? 'unknown';
     state.metrics.handshakeFinished(tls, socket.isSessionReused());
     const name = typeof socket.servername === 'string' ? socket.servername.toLowerCase().replace(/\.$/, '') : null;
@@ -289,12 +312,12 @@ export class Listener {
       tls,
       forwarding: state.forwarding(address),
       facts: {
-        role: this.data.role,
-        only: this.data.only,
+        role: this.#data.role,
+        only: this.#data.only,
         servername,
         certificateNames: names ?? (tls === null ? [] : (state.index.default?.names ?? [])),
         peer: address,
-        localPort: socket.localPort ?? this.data.port,
+        localPort: socket.localPort ?? this.#data.port,
       },
     };
     const connection = new Http1Connection(socket, context, (ended) => {

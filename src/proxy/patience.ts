@@ -12,6 +12,8 @@ const RATE_GRACE_MS = 10_000;
 const STALL_GRACE_MS = 30_000;
 /** What a long poll may take beyond the `timeout` that it asked for (ms). */
 const SYNC_MARGIN_MS = 60_000;
+/** The longest `timeout` that is believed (ms); homeservers cap it lower. */
+const MAX_SYNC_TIMEOUT_MS = 60 * 60_000;
 
 /**
  * The longest wait for a response head (ms): that of the class; for a long poll at least what it asked for and a minute; for
@@ -34,10 +36,10 @@ export function takesTooSlowly(pendingBytes: number, stalledMs: number, minRate:
   return stalledMs > Math.max(STALL_GRACE_MS, minRate === 0 ? Infinity : (pendingBytes * 1000) / minRate);
 }
 
-/** The `timeout` of a long poll in ms, 0 when there is none. */
+/** The `timeout` of a long poll in ms, 0 when there is none; a stranger's number, so it is capped. */
 function requestedTimeout(target: string): number {
   const match = /[?&]timeout=(\d{1,9})(?:&|$)/.exec(target);
-  return match === null ? 0 : Number(match[1]);
+  return match === null ? 0 : Math.min(Number(match[1]), MAX_SYNC_TIMEOUT_MS);
 }
 
 /** A sync that starts from nothing: no `since` (sync), `from` (events) or `pos` (sliding sync). */

@@ -21,7 +21,7 @@ import type { UpstreamPools } from './upstream/pools.ts';
 export interface SharedParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly accessLog: AccessLogger;
+  readonly accessLog: Pick<AccessLogger, 'record'>;
   readonly contexts: SecureContexts;
   readonly pools: UpstreamPools;
   readonly counters: Counters;
@@ -54,6 +54,8 @@ export interface PlaneState {
   leave(address: string): void;
   readonly handshakesPerAddress: Counter<[address: string]>;
   forwarding(address: string): PeerForwarding;
+  /** The next response on every connection of this state is its last. */
+  retire(): void;
 }
 
 /** Every upstream of a snapshot, but for the files servers. */
@@ -84,6 +86,7 @@ export function createPlaneState(
   // No single address can fill the room for handshakes.
   const handshakes = counters.handshakes.limitedTo(Math.max(8, Math.floor(limits.maxHandshakes / 4)));
 
+  let retired = false;
   const plane: Plane = {
     clock: shared.clock,
     router,
@@ -103,7 +106,7 @@ export function createPlaneState(
       shared.defect(error);
     },
     get draining() {
-      return shared.isDraining();
+      return retired || shared.isDraining();
     },
   };
 
@@ -132,5 +135,8 @@ export function createPlaneState(
       if (!trusted.has(address)) connections.leave(address);
     },
     forwarding: (address) => forwarding.forConnection(address),
+    retire: () => {
+      retired = true;
+    },
   };
 }

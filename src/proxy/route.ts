@@ -52,8 +52,6 @@ export interface RelayRoute extends RouteBase {
   readonly kind: 'relay';
   readonly upstream: UpstreamData;
   readonly limits: ClassLimits;
-  /** WebSocket upgrades may be tunnelled. */
-  readonly websocket: boolean;
 }
 export interface AnswerRoute extends RouteBase {
   readonly kind: 'answer';

@@ -60,7 +60,6 @@ export function createSiteRoutes(
       rule,
       upstream,
       limits: limits[requestClass],
-      websocket: true,
     });
 
   const openings: readonly Opening[] = site.expose.map(({ path, from }) => {

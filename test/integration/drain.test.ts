@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { eventually, within } from '../helpers/eventually.ts';
 import { response } from '../helpers/recording-backend.ts';
 import type { Script } from '../helpers/recording-backend.ts';
-import { get, request, test } from '../helpers/stage.ts';
+import { expectClose, expectMatrixError, get, request, test } from '../helpers/stage.ts';
 
 const PATH = '/_matrix/client/v3/probe';
 
@@ -145,11 +145,13 @@ describe('reload', () => {
     const front = await stage.front();
     let failures = 0;
     const load = (async () => {
-      const client = await front.connect();
+      let client = await front.connect();
       for (let round = 0; round < 100; round += 1) {
         await client.send(get(`${PATH}?${String(round)}`));
         const seen = await client.readResponse();
         if (seen.status !== 200) failures += 1;
+        // As any client does: a connection of the old config ends after its next response.
+        if (seen.field('connection') === 'close') client = await front.connect();
       }
     })();
     for (let round = 0; round < 10; round += 1) {
@@ -159,6 +161,42 @@ describe('reload', () => {
     }
     await load;
     expect(failures).toBe(0);
+  });
+
+  test('a connection of the old config answers once more and ends; a new one follows the new config', async ({
+    stage,
+  }) => {
+    const front = await stage.front();
+    const client = await front.connect();
+    await client.send(get(PATH));
+    expect((await client.readResponse()).field('connection')).toBeUndefined();
+    await front.portico.reload((config) => {
+      config.limits.max_target = '256B';
+    });
+    await client.send(get(PATH));
+    await expectClose(client, await client.readResponse());
+    const next = await front.connect();
+    await next.send(get(`${PATH}?${'x'.repeat(300)}`));
+    expectMatrixError(await next.readResponse(), 414, 'M_UNKNOWN');
+  });
+
+  test('what a listener is for changes without closing it, and its address while its port stays', async ({ stage }) => {
+    const front = await stage.front();
+    const { port } = front.portico.https;
+    const listenOn = async (host: string, only: string[]): Promise<void> => {
+      await front.portico.reload((config) => {
+        config.listeners = [{ address: `${host}:${String(port)}`, role: 'https', only }];
+      });
+    };
+    await listenOn('127.0.0.1', []);
+    await listenOn('127.0.0.1', ['federation']);
+    const client = await front.connect();
+    await client.send(get('/_matrix/client/v3/sync'));
+    expectMatrixError(await client.readResponse(), 404, 'M_UNRECOGNIZED');
+    await listenOn('0.0.0.0', []);
+    const again = await front.connect();
+    await again.send(get(PATH));
+    expect((await again.readResponse()).status).toBe(200);
   });
 
   test('a name that is gone is refused, a new one is served', async ({ stage }) => {

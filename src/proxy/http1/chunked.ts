@@ -1,6 +1,6 @@
 /**
- * The chunked transfer coding (RFC 9112 §7.1), strict: sizes of 1 to 8 hexadecimal digits, CRLF everywhere, extensions
- * and trailers checked against the grammar, bounded, and dropped.
+ * The chunked transfer coding (RFC 9112 §7.1), strict: sizes of 1 to 8 hexadecimal digits, CRLF everywhere. Extensions
+ * (bounded, without control characters) and trailers (bounded, checked against the grammar) are dropped.
  */
 
 type Phase = 'size' | 'extension' | 'sizeLf' | 'data' | 'dataCr' | 'dataLf' | 'trailer' | 'done';

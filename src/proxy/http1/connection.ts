@@ -14,6 +14,7 @@ import { localResponse } from '../local-response.ts';
 import { ChunkedDecoder, ChunkedResult } from './chunked.ts';
 import { joinBytes } from './join.ts';
 import { parseRequestHead } from './head-parser.ts';
+import { SmallPieces } from './small-pieces.ts';
 import {
   informationalText,
   responseFraming,
@@ -60,6 +61,7 @@ export class Http1Connection implements Front {
   #framing: ResponseFraming = 'none';
   #closeAfterResponse = false;
   #headText = '';
+  readonly #small = new SmallPieces();
   #requestPaused = false;
   #draining = false;
   /** Monotonic ms: when the first byte of the present head came, 0 between requests. */
@@ -77,7 +79,10 @@ export class Http1Connection implements Front {
     socket.on('data', (chunk: Buffer) => {
       this.#onData(chunk);
     });
-    socket.on('drain', () => this.#exchange?.onClientDrain());
+    socket.on('drain', () => {
+      if (this.#exchange !== null) this.#exchange.onClientDrain();
+      else if (this.#phase === 'waiting') this.#nextRequest();
+    });
     socket.on('end', () => {
       this.#onEnd();
     });
@@ -146,20 +151,15 @@ export class Http1Connection implements Front {
 
   sendBody(chunk: Buffer, borrowed: boolean): boolean {
     if (this.#phase === 'closed') return true;
-    const size = chunk.length;
-    if (size === 0) return true;
-    const prefix = this.#framing === 'chunked' ? `${this.#headText}${size.toString(16)}\r\n` : this.#headText;
-    const suffix = this.#framing === 'chunked' ? '\r\n' : '';
-    this.#headText = '';
-    if (prefix === '' && !borrowed) return this.#socket.write(chunk);
-    if (size <= JOINED_BYTES || borrowed || suffix !== '') {
-      return this.#socket.write(joinBytes(prefix, chunk, suffix));
-    }
-    this.#socket.write(prefix, 'latin1');
-    return this.#socket.write(chunk);
+    if (chunk.length === 0) return true;
+    if (this.#framing !== 'chunked') return this.#writeBytes(this.#takeHead(), chunk, borrowed, '');
+    if (this.#small.add(chunk, borrowed)) return true;
+    this.#writeSmall();
+    return this.#writeChunk(chunk, borrowed);
   }
 
   sendEnd(): void {
+    this.#writeSmall();
     if (this.#framing === 'chunked') this.#headText += '0\r\n\r\n';
     this.flush();
     this.#exchange = null;
@@ -171,10 +171,9 @@ export class Http1Connection implements Front {
   }
 
   flush(): void {
-    if (this.#headText === '' || this.#phase === 'closed') return;
-    const text = this.#headText;
-    this.#headText = '';
-    this.#write(text);
+    if (this.#phase === 'closed') return;
+    if (this.#small.size > 0) this.#writeSmall();
+    else if (this.#headText !== '') this.#write(this.#takeHead());
   }
 
   abort(): void {
@@ -210,6 +209,32 @@ export class Http1Connection implements Front {
 
   pendingBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  // Writing
+
+  #takeHead(): string {
+    const text = this.#headText;
+    this.#headText = '';
+    return text;
+  }
+
+  #writeSmall(): void {
+    if (this.#small.size > 0) this.#writeChunk(this.#small.take(), false);
+  }
+
+  /** RFC 9112 §7.1 */
+  #writeChunk(chunk: Buffer, borrowed: boolean): boolean {
+    return this.#writeBytes(`${this.#takeHead()}${chunk.length.toString(16)}\r\n`, chunk, borrowed, '\r\n');
+  }
+
+  #writeBytes(before: string, chunk: Buffer, borrowed: boolean, after: string): boolean {
+    if (before === '' && !borrowed) return this.#socket.write(chunk);
+    if (chunk.length <= JOINED_BYTES || borrowed || after !== '') {
+      return this.#socket.write(joinBytes(before, chunk, after));
+    }
+    this.#socket.write(before, 'latin1');
+    return this.#socket.write(chunk);
   }
 
   // Reading
@@ -331,6 +356,12 @@ export class Http1Connection implements Front {
       this.#close(false);
       return;
     }
+    // Answers do not pile up for a client that sends requests and reads nothing.
+    if (this.#socket.writableNeedDrain) {
+      this.#phase = 'waiting';
+      this.#socket.pause();
+      return;
+    }
     // A body that came whole in one read may have paused the socket for an upstream that then refused it.
     this.#requestPaused = false;
     this.#pipelinedPause = false;
@@ -419,7 +450,9 @@ export class Http1Connection implements Front {
   #onEnd(): void {
     const exchange = this.#exchange;
     if (this.#phase === 'tunnel') {
+      this.#exchange = null;
       exchange?.clientEnded();
+      this.#close(false);
       return;
     }
     this.#exchange = null;

@@ -100,7 +100,9 @@ interface Framing {
   authority: string | null;
   upgradeTo: string | null;
   expect: string | null;
-  problem: 'BAD_FRAMING' | 'HOST_INVALID' | null;
+  /** How many Host fields there are; a response's problem they are not. */
+  hosts: number;
+  problem: 'BAD_FRAMING' | null;
 }
 
 /**
@@ -118,7 +120,8 @@ function readConnection(value: string, framing: Framing): void {
     return;
   }
   for (const part of value.split(',')) {
-    const name = part.trim().toLowerCase();
+    // Optional white space is space and tab, nothing else (RFC 9110 §5.6.3).
+    const name = part.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase();
     if (name === 'close') framing.close = true;
     else if (name === 'keep-alive') framing.keepAlive = true;
     else if (name === 'upgrade') framing.upgrade = true;
@@ -138,6 +141,7 @@ function readFraming(fields: FieldList): Framing {
     authority: null,
     upgradeTo: null,
     expect: null,
+    hosts: 0,
     problem: null,
   };
   const { ids, values } = fields;
@@ -159,7 +163,7 @@ function readFraming(fields: FieldList): Framing {
         readConnection(value, framing);
         break;
       case FieldId.host:
-        if (framing.authority !== null) framing.problem ??= 'HOST_INVALID';
+        framing.hosts++;
         framing.authority = value;
         break;
       case FieldId.upgrade:
@@ -229,7 +233,7 @@ export function parseRequestHead(
   const framing = readFraming(fields);
   if (framing.problem !== null) return framing.problem;
   if (framing.chunked && minor === 0) return 'BAD_FRAMING';
-  if (framing.authority === null) return 'HOST_INVALID';
+  if (framing.authority === null || framing.hosts !== 1) return 'HOST_INVALID';
   if (framing.expect !== null && framing.expect.toLowerCase() !== '100-continue') return 'EXPECTATION_FAILED';
   const bodyLength = framing.chunked ? -1 : framing.contentLength === null ? 0 : Number(framing.contentLength);
   const websocket = framing.upgradeTo !== null && isWebSocketUpgrade(method, minor, framing, fields);
@@ -285,8 +289,7 @@ export function parseResponseHead(
   if (!readFields(buffer, text, start, position + 2, end - 2, fields, recogniseResponseField)) return null;
   if (fields.length > maxFields) return null;
   const framing = readFraming(fields);
-  // A second Host is a request's problem; in a response the field means nothing.
-  if (framing.problem === 'BAD_FRAMING' || (framing.chunked && minor === 0)) return null;
+  if (framing.problem !== null || (framing.chunked && minor === 0)) return null;
   const bodiless = requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304;
   // A body announced where none may be is what response smuggling needs: the connection is not used again.
   const contradictory = (status < 200 || status === 204) && (framing.chunked || (framing.contentLength ?? '0') !== '0');

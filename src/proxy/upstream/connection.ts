@@ -44,6 +44,11 @@ type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'tunnel' | 
 const MAX_HEAD_BYTES = 65536;
 const MAX_FIELDS = 200;
 const MAX_INFORMATIONAL = 16;
+/**
+ * A body that comes in reads of this size or more streams on, and a fresh buffer for the next read saves a copy; below it
+ * the copy is cheaper than 64 kB kept for a few bytes.
+ */
+const LARGE_READ_BYTES = 16384;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
@@ -177,8 +182,7 @@ export class UpstreamConnection {
         case 'length': {
           const stop = Math.min(length, position + this.#remaining);
           this.#remaining -= stop - position;
-          // A body that spans reads streams on; a fresh buffer for the next read saves a copy there.
-          if (this.#remaining > 0) this.#fresh = true;
+          this.#fresh = this.#remaining > 0 && length >= LARGE_READ_BYTES;
           this.#handler?.onResponseData(buffer.subarray(position, stop), borrowed);
           position = stop;
           if (this.#remaining === 0) this.#complete(position === length);
@@ -200,7 +204,7 @@ export class UpstreamConnection {
         }
         case 'untilClose':
         case 'tunnel':
-          this.#fresh = true;
+          this.#fresh = length >= LARGE_READ_BYTES;
           this.#handler?.onResponseData(
             position === 0 && length === buffer.length ? buffer : buffer.subarray(position, length),
             borrowed,
@@ -260,12 +264,15 @@ export class UpstreamConnection {
     // Given up by its exchange while the last bytes were delivered.
     if (this.#phase === 'closed') return;
     const handler = this.#handler;
-    const reusable = clean && this.#keepAlive && !this.#sending;
+    // Bytes of the request that have not left yet would stand before the next one.
+    const reusable = clean && this.#keepAlive && !this.#sending && this.socket.writableLength === 0;
     this.#handler = null;
     this.#fresh = false;
     this.#decoder = null;
     this.#phase = reusable ? 'idle' : 'closed';
     if (!reusable) this.socket.destroy();
+    // The exchange that paused it for a slow client has nothing to do with the next one.
+    else if (this.socket.isPaused()) this.socket.resume();
     // The pool first: the next request of the same client may want this very connection.
     this.#onRelease(this, reusable);
     handler?.onResponseEnd();

@@ -23,13 +23,18 @@ export interface PoolOptions {
   readonly idleMs: number;
   readonly maxConnections: number;
   readonly onEvent: (event: PoolEvent) => void;
+  /** A request waits because there are as many connections as there may be; `onWaitOver` follows once. */
+  readonly onWait: () => void;
+  /** @param waitedMs - until there was a connection, or the request was given up */
+  readonly onWaitOver: (waitedMs: number) => void;
 }
 
 /** Connections to one upstream. */
 export class UpstreamPool {
   readonly #options: PoolOptions;
   readonly #idle: UpstreamConnection[] = [];
-  readonly #waiting = new Set<Waiter>();
+  /** Who waits, and since when for a place under the cap (monotonic ms); null for those whose connection is being made. */
+  readonly #waiting = new Map<Waiter, number | null>();
   readonly #dials = new Set<() => void>();
   /** Dials made for the queue; those for one waiter of its own are not among them. */
   #queueDials = 0;
@@ -54,8 +59,12 @@ export class UpstreamPool {
 
   /** Calls the waiter once, with a fresh connection or one that has become idle; `leave` takes the wish back. */
   wait(waiter: Waiter): void {
-    this.#waiting.add(waiter);
+    this.#waiting.set(waiter, null);
     this.#dialIfNeeded();
+    if (this.#queueDials < this.#waiting.size) {
+      this.#waiting.set(waiter, this.#options.clock.monotonic());
+      this.#options.onWait();
+    }
   }
 
   /** As `wait`, but never hands out a used connection: for the one retry after a reused connection failed. */
@@ -66,12 +75,16 @@ export class UpstreamPool {
       },
       (error) => {
         waiter.onConnectFailure(error);
+        this.#dialIfNeeded();
       },
     );
   }
 
   leave(waiter: Waiter): void {
+    const since = this.#waiting.get(waiter);
+    if (since === undefined) return;
     this.#waiting.delete(waiter);
+    if (since !== null) this.#options.onWaitOver(this.#options.clock.monotonic() - since);
   }
 
   /** Drops connections that have been idle too long; called now and then. */
@@ -84,10 +97,6 @@ export class UpstreamPool {
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
-    if (this.#waiting.size > 0) return;
-    for (const giveUp of this.#dials) giveUp();
-    this.#dials.clear();
-    this.#queueDials = 0;
   }
 
   #dialIfNeeded(): void {
@@ -128,7 +137,10 @@ export class UpstreamPool {
     );
     this.#dials.add(giveUp);
     return () => {
-      if (this.#dials.delete(giveUp)) giveUp();
+      if (!this.#dials.delete(giveUp)) return;
+      giveUp();
+      // Its place under the cap is free for who waits.
+      this.#dialIfNeeded();
     };
   }
 
@@ -158,8 +170,8 @@ export class UpstreamPool {
   }
 
   #nextWaiter(): Waiter | null {
-    for (const waiter of this.#waiting) {
-      this.#waiting.delete(waiter);
+    for (const waiter of this.#waiting.keys()) {
+      this.leave(waiter);
       return waiter;
     }
     return null;

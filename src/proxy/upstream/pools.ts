@@ -10,6 +10,9 @@ import { UpstreamPool, type PoolEvent } from './pool.ts';
 export interface UpstreamPoolsOptions {
   readonly clock: Clock;
   readonly onEvent: (upstreamId: string, event: PoolEvent) => void;
+  /** See `PoolOptions`. */
+  readonly onWait: () => void;
+  readonly onWaitOver: (waitedMs: number) => void;
 }
 
 /** All pools of the data plane. */
@@ -67,6 +70,8 @@ export class UpstreamPools {
       maxIdle: limits.upstreamIdleConnections,
       idleMs: limits.upstreamIdleMs,
       maxConnections: limits.upstreamMaxConnections,
+      onWait: this.#options.onWait,
+      onWaitOver: this.#options.onWaitOver,
       onEvent: (event) => {
         this.#options.onEvent(upstream.id, event);
       },

@@ -3,6 +3,7 @@
  * body bytes wait for a connection. Length and chunks follow the one framing that the head announces.
  */
 import { joinBytes } from '../http1/join.ts';
+import { SmallPieces } from '../http1/small-pieces.ts';
 import type { UpstreamConnection } from './connection.ts';
 
 /** A body up to this size shares one write with its head. */
@@ -16,6 +17,7 @@ export class RequestWriter {
   #head = '';
   /** Body bytes that came before there was a connection. */
   #gathered: Buffer[] = [];
+  readonly #small = new SmallPieces();
   #complete = false;
 
   /** @param chunked - the body's size is not known */
@@ -53,14 +55,10 @@ export class RequestWriter {
       return false;
     }
     if (chunk.length === 0) return true;
-    const before = this.#chunked ? `${this.#head}${chunk.length.toString(16)}\r\n` : this.#head;
-    const after = this.#chunked ? '\r\n' : '';
-    this.#head = '';
-    if (before === '') return connection.write(chunk);
-    if (chunk.length <= SMALL_BODY_BYTES) return connection.write(joinBytes(before, chunk, after));
-    connection.write(before);
-    const taken = connection.write(chunk);
-    return after === '' ? taken : connection.write(after);
+    if (!this.#chunked) return this.#writeBytes(connection, this.#takeHead(), chunk, '');
+    if (this.#small.add(chunk, false)) return true;
+    this.#writeSmall(connection);
+    return this.#writeChunk(connection, chunk);
   }
 
   /** The body is complete. */
@@ -69,12 +67,15 @@ export class RequestWriter {
     if (this.#connection !== null) this.#finish(this.#connection);
   }
 
-  /** Lets a head that still waits leave. */
-  flush(): void {
-    if (this.#head === '' || this.#connection === null) return;
-    const head = this.#head;
-    this.#head = '';
-    this.#connection.write(head);
+  /**
+   * Lets what still waits leave.
+   * @returns false when no more should come for now
+   */
+  flush(): boolean {
+    const connection = this.#connection;
+    if (connection === null) return true;
+    if (this.#small.size > 0) return this.#writeSmall(connection);
+    return this.#head === '' || connection.write(this.#takeHead());
   }
 
   /** Forgets the connection and what was not written; a retry starts over with `connect`. */
@@ -82,15 +83,39 @@ export class RequestWriter {
     this.#connection = null;
     this.#head = '';
     this.#gathered = [];
+    this.#small.take();
   }
 
   #finish(connection: UpstreamConnection): void {
     if (this.#chunked) {
-      connection.write(`${this.#head}0\r\n\r\n`);
-      this.#head = '';
+      this.#writeSmall(connection);
+      connection.write(`${this.#takeHead()}0\r\n\r\n`);
     } else {
       this.flush();
     }
     connection.requestSent();
+  }
+
+  #takeHead(): string {
+    const head = this.#head;
+    this.#head = '';
+    return head;
+  }
+
+  #writeSmall(connection: UpstreamConnection): boolean {
+    return this.#small.size === 0 || this.#writeChunk(connection, this.#small.take());
+  }
+
+  /** RFC 9112 §7.1 */
+  #writeChunk(connection: UpstreamConnection, chunk: Buffer): boolean {
+    return this.#writeBytes(connection, `${this.#takeHead()}${chunk.length.toString(16)}\r\n`, chunk, '\r\n');
+  }
+
+  #writeBytes(connection: UpstreamConnection, before: string, chunk: Buffer, after: string): boolean {
+    if (before === '') return connection.write(chunk);
+    if (chunk.length <= SMALL_BODY_BYTES) return connection.write(joinBytes(before, chunk, after));
+    connection.write(before);
+    const taken = connection.write(chunk);
+    return after === '' ? taken : connection.write(after);
   }
 }

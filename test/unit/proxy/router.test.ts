@@ -279,7 +279,6 @@ describe('relaying', () => {
       kind: 'relay',
       site: 'example.com',
       requestClass,
-      websocket: true,
       limits: plain.limits.classes[requestClass],
     });
   });
@@ -474,7 +473,6 @@ describe('fallback', () => {
       kind: 'relay',
       requestClass: 'site',
       upstream: { id: 'element' },
-      websocket: true,
     });
     expect(brief(ask('/x//y/../z%2F', { data }))).toBe('relay element');
     expect(brief(ask('/x/../_matrix/client/versions', { data }))).toBe('refuse 403 PATH_AMBIGUOUS');

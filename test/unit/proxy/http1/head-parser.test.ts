@@ -147,7 +147,9 @@ describe('parseRequestHead: what it reads', () => {
   }); // prettier-ignore
 
   it('keeps order, spelling and repeats of fields, and trims only blanks', () => {
-    const head = requestHead(`${GET}X-b:1\r\nx-B: \t 2 \t\r\nEmpty:\r\nBytes: \xa0\xe9 \t \xff\r\nColon: a:b: c\r\n\r\n`);
+    const head = requestHead(
+      `${GET}X-b:1\r\nx-B: \t 2 \t\r\nEmpty:\r\nBytes: \xa0\xe9 \t \xff\r\nColon: a:b: c\r\n\r\n`,
+    );
     expect(pairsOf(head.fields)).toEqual([
       ['Host', 'example.com'],
       ['X-b', '1'],
@@ -210,7 +212,8 @@ function checkUpstream(head: Http1RequestHead): void {
   const text = serialised(head);
   expect(cutHead(text)).toBe(text);
   const again = parseRequest(text, { maxTargetBytes: 256, maxFields: 40 });
-  if (typeof again === 'string') throw new Error(`what goes upstream is refused with ${again}: ${JSON.stringify(text)}`);
+  if (typeof again === 'string')
+    throw new Error(`what goes upstream is refused with ${again}: ${JSON.stringify(text)}`);
   expect(meaningOf(again)).toEqual(meaningOf(head));
   expect(again).toMatchObject({ minor: 1, websocket: head.websocket, expectsContinue: head.expectsContinue });
 

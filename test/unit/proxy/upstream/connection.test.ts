@@ -160,6 +160,14 @@ describe('UpstreamConnection: when it is used again', () => {
     expect(bench.socket.destroyed).toBe(true);
   });
 
+  it('is not, while bytes of the request have not left', () => {
+    const bench = new Bench().request('POST');
+    bench.socket.writableLength = 1;
+    bench.read(LENGTH);
+    expect(bench.events).toEqual(['head 200', 'data', 'released for good', 'end']);
+    expect(bench.socket.destroyed).toBe(true);
+  });
+
   it('is not, when bytes follow the response in the same read', () => {
     for (const response of [LENGTH, CHUNKED, BODILESS]) {
       const bench = new Bench().request().read(`${response}H`);
@@ -242,6 +250,12 @@ describe('UpstreamConnection: failures', () => {
     expect(bench.events.slice(16)).toEqual(['head 200', 'data', 'released', 'end']);
   });
 
+  it('counts interim responses anew with every request', () => {
+    const interim = 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(16);
+    const bench = new Bench().request().read(interim).read(LENGTH).request().read(interim).read(LENGTH);
+    expect(bench.released).toEqual([true, true]);
+  });
+
   it('a broken chunk after the head: UPSTREAM_INVALID', () => {
     const bench = new Bench().request().read(CHUNKED.replace('1\r\n!', '1\r\n!!'));
     expect(bench.events).toEqual(['head 200', 'data', 'released for good', 'UPSTREAM_INVALID']);
@@ -283,7 +297,7 @@ describe('UpstreamConnection: failures', () => {
   it('never throws at damaged responses, and always comes to one end', () => {
     const change = fc.tuple(fc.nat(), fc.nat({ max: 255 }));
     fc.assert(
-      fc.property(fc.constantFrom(LENGTH, CHUNKED, BODILESS), fc.array(change, { minLength: 1, maxLength: 3 }), (text, changes) => {
+      fc.property(fc.constantFrom<string>(LENGTH, CHUNKED, BODILESS), fc.array(change, { minLength: 1, maxLength: 3 }), (text, changes) => {
         const bad = changes.reduce((current, [at, byte]) => {
           const place = at % current.length;
           return current.slice(0, place) + String.fromCharCode(byte) + current.slice(place + 1);
@@ -377,14 +391,18 @@ describe('UpstreamConnection: pace', () => {
     expect(bench.socket.written).toBe('a\xe9');
   });
 
-  it('reads long bodies into buffers of their own, everything else into the shared one', () => {
+  it('reads a body that streams on into buffers of its own, everything else into the shared one', () => {
     const bench = new Bench();
     const { shared } = bench.buffers;
     expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
-    bench.request().read(LENGTH.slice(0, -3));
-    expect(bench.connection.nextBuffer(bench.buffers)).not.toBe(shared);
-    bench.read('llo');
-    expect(bench.released).toEqual([true]);
+    bench.request().read('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx');
+    expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
+    bench.read('x'.repeat(49_999));
+    const own = bench.connection.nextBuffer(bench.buffers);
+    expect(own).not.toBe(shared);
+    expect(own).not.toBe(bench.connection.nextBuffer(bench.buffers));
+    bench.read('x'.repeat(50_000));
+    expect([bench.released, bench.body.length]).toEqual([[true], 100_000]);
     expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
   });
 });

@@ -5,13 +5,16 @@ import type { Socket } from 'node:net';
 export class FakeSocket extends EventEmitter {
   /** All that was written, latin1. */
   written = '';
+  writes = 0;
   destroyed = false;
   paused = false;
   /** What `write` answers. */
   takes = true;
   writableLength = 0;
+  writableNeedDrain = false;
 
   write(bytes: Buffer | string): boolean {
+    this.writes++;
     this.written += typeof bytes === 'string' ? bytes : bytes.toString('latin1');
     return this.takes;
   }
@@ -26,8 +29,16 @@ export class FakeSocket extends EventEmitter {
     return this;
   }
 
+  isPaused(): boolean {
+    return this.paused;
+  }
+
   destroy(): this {
     this.destroyed = true;
+    return this;
+  }
+
+  end(): this {
     return this;
   }
 

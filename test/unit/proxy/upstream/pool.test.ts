@@ -44,9 +44,14 @@ class Bench {
       idleMs: 1000,
       maxConnections: 3,
       onEvent: (event) => this.events[event]++,
+      onWait: () => this.waits++,
+      onWaitOver: () => this.waits--,
       ...options,
     });
   }
+
+  /** Waits under the cap that are not over. */
+  waits = 0;
 
   readonly dialler: Dialler = {
     dial: (onReady, onFailure, onRelease) => {
@@ -309,6 +314,18 @@ describe('UpstreamPool: waitForFresh', () => {
     bench.ready();
     expect(bench.heard).toEqual(['retry', 'a']);
   });
+
+  it.for(['fails', 'is given up'])('leaves its place under the cap to who waits when it %s', (end) => {
+    const bench = new Bench({ maxConnections: 1 });
+    const giveUp = bench.pool.waitForFresh(bench.waiter('retry'));
+    bench.wait('a');
+    expect(bench.dials).toHaveLength(1);
+    if (end === 'fails') bench.fail();
+    else giveUp();
+    expect(bench.dials).toHaveLength(1);
+    bench.ready();
+    expect(bench.heard.at(-1)).toBe('a');
+  });
 });
 
 describe('UpstreamPool: close', () => {
@@ -345,6 +362,14 @@ describe('UpstreamPool: close', () => {
     expect(bench.heard).toHaveLength(1);
   });
 
+  it('does not forget a retry either', () => {
+    const bench = new Bench();
+    bench.pool.waitForFresh(bench.waiter('a'));
+    bench.pool.close();
+    if (bench.heard.length === 0) bench.ready();
+    expect(bench.heard).toHaveLength(1);
+  });
+
   it('still serves a connection that began before the reload, and keeps nothing', () => {
     const bench = new Bench();
     bench.pool.close();
@@ -358,9 +383,12 @@ describe('UpstreamPool: close', () => {
 });
 
 describe('UpstreamPool: whatever happens', () => {
-  type Step = [what: 'take' | 'wait' | 'leave' | 'fresh' | 'ready' | 'fail' | 'answer' | 'break' | 'sweep', which: number];
+  type Step = [
+    what: 'take' | 'wait' | 'leave' | 'fresh' | 'giveUp' | 'ready' | 'fail' | 'answer' | 'break' | 'sweep',
+    which: number,
+  ];
   const step = fc.tuple(
-    fc.constantFrom<Step[0]>('take', 'wait', 'wait', 'leave', 'fresh', 'ready', 'ready', 'fail', 'answer', 'answer', 'break', 'sweep'),
+    fc.constantFrom<Step[0]>('take', 'wait', 'wait', 'leave', 'fresh', 'giveUp', 'ready', 'ready', 'fail', 'answer', 'answer', 'break', 'sweep'),
     fc.nat({ max: 5 }),
   ); // prettier-ignore
 
@@ -369,7 +397,8 @@ describe('UpstreamPool: whatever happens', () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const bench = new Bench({ maxConnections: 3, maxIdle: 2 });
         const waiting = new Map<string, Waiter>();
-        const fresh = new Set<string>();
+        const fresh = new Map<string, () => void>();
+        const givenUp = new Set<string>();
         const busy = (): UpstreamConnection[] =>
           bench.connections.filter(({ isIdle, socket }) => !isIdle && !(socket as unknown as FakeSocket).destroyed);
         let count = 0;
@@ -384,8 +413,13 @@ describe('UpstreamPool: whatever happens', () => {
           } else if (what === 'wait') {
             waiting.set(name, bench.wait(name));
           } else if (what === 'fresh') {
-            fresh.add(name);
-            bench.pool.waitForFresh(bench.waiter(name));
+            fresh.set(name, bench.pool.waitForFresh(bench.waiter(name)));
+          } else if (what === 'giveUp') {
+            const [chosen] = fresh;
+            if (chosen !== undefined && !bench.heard.some((text) => text.startsWith(chosen[0]))) {
+              givenUp.add(chosen[0]);
+              chosen[1]();
+            }
           } else if (what === 'leave') {
             const [left] = [...waiting].filter(([other]) => !bench.heard.some((text) => text.startsWith(`${other} `) || text === other));
             if (left !== undefined) {
@@ -410,7 +444,7 @@ describe('UpstreamPool: whatever happens', () => {
           const heard = new Set(bench.heard.map((text) => text.replace(' failed', '')));
           expect(bench.pool.waiting).toBe([...waiting.keys()].filter((other) => !heard.has(other)).length);
           // Whoever waits is dialled for, or the cap is reached.
-          const unheardFresh = [...fresh].filter((other) => !heard.has(other)).length;
+          const unheardFresh = [...fresh.keys()].filter((other) => !heard.has(other) && !givenUp.has(other)).length;
           const ownDials = bench.dials.length - unheardFresh;
           expect(ownDials >= bench.pool.waiting || bench.open + bench.dials.length >= 3).toBe(true);
         }
