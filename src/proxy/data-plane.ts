@@ -6,8 +6,9 @@ import type { Clock } from '../base/clock.ts';
 import type { AccessLogger } from '../observability/access-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SecureContexts } from '../tls/contexts.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { FilesServers } from './files-servers.ts';
-import type { Http1Connection } from './http1/connection.ts';
+
 import type { ListenerHost } from './listener.ts';
 import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
@@ -37,7 +38,7 @@ export class DataPlane implements ListenerHost {
   readonly #options: DataPlaneOptions;
   readonly #shared: SharedParts;
   readonly #files: FilesServers;
-  readonly #connections = new Set<Http1Connection>();
+  readonly #connections = new Set<ClientConnection>();
   readonly #listeners: Listeners;
   #state: PlaneState;
   #timer: NodeJS.Timeout | null = null;
@@ -101,12 +102,12 @@ export class DataPlane implements ListenerHost {
     return this.#state;
   }
 
-  track(connection: Http1Connection): void {
+  track(connection: ClientConnection): void {
     this.#connections.add(connection);
     if (this.#draining) connection.drain();
   }
 
-  untrack(connection: Http1Connection): void {
+  untrack(connection: ClientConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#onDrained?.();
   }

@@ -95,6 +95,12 @@ export class Exchange implements UpstreamHandler, Waiter {
     else this.#relay(route);
   }
 
+  /** Refuses a request whose head breaks a limit; called instead of `start`. */
+  startRefused(code: RefusalCode): void {
+    this.#requestComplete = this.#head.bodyLength === 0;
+    this.#refuse(REFUSALS[code]);
+  }
+
   /** A piece of the request body. The bytes belong to the exchange now. */
   requestData(chunk: Buffer): void {
     this.#record.bytesIn += chunk.length;

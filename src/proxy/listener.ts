@@ -11,7 +11,9 @@ import { tlsAlert } from '../tls/alert.ts';
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from '../tls/client-hello.ts';
 import { tlsServerOptions } from '../tls/options.ts';
 import type { ConnectionContext } from './connection-context.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { Http1Connection } from './http1/connection.ts';
+import { Http2Connection } from './http2/connection.ts';
 import type { PlaneState } from './plane-state.ts';
 import type { ListenerData } from './snapshot.ts';
 
@@ -20,8 +22,8 @@ export interface ListenerHost {
   /** The state that new connections start with. */
   readonly state: PlaneState;
   /** A connection lives; the data plane checks its clock and drains it. */
-  track(connection: Http1Connection): void;
-  untrack(connection: Http1Connection): void;
+  track(connection: ClientConnection): void;
+  untrack(connection: ClientConnection): void;
 }
 
 /** A connection on its way through the handshake. */
@@ -133,7 +135,11 @@ export class Listener {
     const { snapshot } = this.#host.state;
     const server = createTlsServer({
       ...tlsServerOptions(snapshot.minTlsVersion, snapshot.ticketKey),
-      ALPNProtocols: ['http/1.1'],
+      // Undefined: the client wants nothing that is spoken here, and gets no_application_protocol (RFC 7301 §3.2).
+      ALPNCallback: ({ protocols }) => {
+        if (this.#data.http2 && protocols.includes('h2')) return 'h2';
+        return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
+      },
       SNICallback: (name, done) => {
         // Names that nobody answers for were refused before; an IP literal, forbidden here but sent by some, gets the default.
         try {
@@ -320,9 +326,13 @@ export class Listener {
         localPort: socket.localPort ?? this.#data.port,
       },
     };
-    const connection = new Http1Connection(socket, context, (ended) => {
+    const onClosed = (ended: ClientConnection): void => {
       this.#host.untrack(ended);
-    });
+    };
+    const isHttp2 = 'alpnProtocol' in socket && socket.alpnProtocol === 'h2';
+    const connection = isHttp2
+      ? new Http2Connection(socket, context, onClosed)
+      : new Http1Connection(socket, context, onClosed);
     this.#host.track(connection);
   }
 }

@@ -1,10 +1,13 @@
 /**
- * Gets the real peers that the tests in this directory run against: Synapse, Dendrite and Chromium, under .peers/ and, for
+ * Gets the real peers that the tests in this directory run against: homeservers, clients and h2spec, under .peers/ and, for
  * what Debian has, by apt-get. `node test/peers/install.ts` prints what it does; a second run finds everything in place.
  */
 import { installChromium } from './install/chromium.ts';
 import { Debian } from './install/debian.ts';
 import { installDendrite } from './install/dendrite.ts';
+import { installH2spec } from './install/h2spec.ts';
+import { installHttpx } from './install/httpx.ts';
+import { installNghttp2 } from './install/nghttp2.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
 import type { PeerName, PeerState } from './install/peer.ts';
 import { removeLeftovers } from './install/place.ts';
@@ -23,6 +26,9 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   synapse: installSynapse,
   dendrite: installDendrite,
   chromium: installChromium,
+  nghttp2: installNghttp2,
+  h2spec: installH2spec,
+  httpx: installHttpx,
 };
 
 /** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */

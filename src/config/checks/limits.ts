@@ -63,10 +63,6 @@ export const limitsAgree = sectionCheck(['limits'], ({ limits }) => {
       'lower it, or raise max_connections',
     );
   }
-  if (limits.upstream_idle_connections > limits.upstream_max_connections) {
-    const numbers = `${String(limits.upstream_idle_connections)} idle connections kept, but only ${String(limits.upstream_max_connections)} allowed at all`;
-    contradiction('upstream_idle_connections', numbers, 'lower it, or raise upstream_max_connections');
-  }
   if (limits.upstream_idle >= 60_000) {
     const message = `idle connections are kept for ${formatDuration(limits.upstream_idle)}, but Synapse closes them after 60s: requests would meet closed connections`;
     contradiction('upstream_idle', message, 'choose a value below 60s, such as 25s');

@@ -185,9 +185,10 @@ export const limitsSection = z
       connect: duration().prefault('5s').meta({
         description: 'Longest wait for a connection to one address of a homeserver; the next address is tried beyond.',
       }),
-      upstream_idle_connections: integer(0, COUNT)
-        .prefault(64)
-        .meta({ description: 'Idle connections kept per homeserver for the next requests.' }),
+      upstream_idle_connections: integer(0, COUNT).prefault(512).meta({
+        description:
+          'Idle connections kept per homeserver for the next requests. Below the number of requests that come at once, connections are closed and opened again all the time; what is kept needlessly goes after upstream_idle.',
+      }),
       upstream_idle: duration().prefault('25s').meta({
         description:
           "How long an idle connection to a homeserver is kept. Must stay below the homeserver's own limit, which is 60 s in Synapse and none in Dendrite.",

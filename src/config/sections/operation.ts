@@ -75,8 +75,7 @@ export const http2Section = z
   )
   .prefault({})
   .meta({
-    description:
-      'Whether HTTP/2 is offered. This version speaks HTTP/1.1 only; the keys count from the next release on.',
+    description: 'Whether HTTP/2 is offered (by ALPN, over TLS); clients that do not ask for it get HTTP/1.1.',
   });
 
 /** `log` */

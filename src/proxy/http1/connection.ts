@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { AccessEntry } from '../../observability/access-entry.ts';
 import { REFUSALS, type RefusalCode } from '../../policy/refusals.ts';
 import { answerFor } from '../answers.ts';
+import type { ClientConnection } from '../client-connection.ts';
 import type { ConnectionContext } from '../connection-context.ts';
 import { Exchange } from '../exchange.ts';
 import type { FieldList } from '../fields.ts';
@@ -46,7 +47,7 @@ const LINGER_RATE = 240;
 export type OnClosed = (connection: Http1Connection) => void;
 
 /** A client's HTTP/1 connection. */
-export class Http1Connection implements Front {
+export class Http1Connection implements Front, ClientConnection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #onClosed: OnClosed;
