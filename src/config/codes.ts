@@ -250,5 +250,8 @@ export const CONFIG_CODES = {
 /** One of the codes that reading a config can give. */
 export type ProblemCode = keyof typeof CONFIG_CODES;
 
-/** All codes, in the order of the documentation. */
+/**
+ * All codes, in the order of the documentation.
+ * @internal
+ */
 export const PROBLEM_CODES = Object.keys(CONFIG_CODES) as readonly ProblemCode[];

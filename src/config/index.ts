@@ -1,8 +1,7 @@
 /** The public face of the config: other rooms import from here. */
-export { PROBLEM_CODES } from './codes.ts';
 export { findConfigPath } from './find.ts';
 export { configJsonSchema } from './json-schema.ts';
-export { loadConfig, loadConfigText, type LoadResult } from './load.ts';
+export { loadConfig, type LoadResult } from './load.ts';
 export { formatProblem, type Problem } from './problem.ts';
 export type { Config } from './schema.ts';
 export type { Fallback } from './sections/fallback.ts';

@@ -60,6 +60,7 @@ export async function loadConfig(options: LoadOptions & { readonly path: string 
 /**
  * Reads a config from text. `file` names it in problems; relative paths in the config start at the directory of `file`, or
  * at `baseDir` where that is given.
+ * @internal
  */
 export async function loadConfigText(
   text: string,

@@ -93,6 +93,7 @@ export function verifyJson(object: JsonObject, serverName: string, keyId: string
 /**
  * The value of the Authorization field for a federation request.
  * @throws PorticoError `MATRIX_JSON_INVALID`, `X_MATRIX_INVALID`
+ * @internal
  */
 export function signRequest({ method, uri, origin, destination, content, key }: RequestToSign): string {
   const request = { method, uri, origin, destination, ...(content === undefined ? {} : { content }) };

@@ -46,6 +46,7 @@ export function xMatrixOrigin(authorization: string | null): string | null {
 /**
  * Parses a whole header.
  * @returns null when it is not `X-Matrix`, breaks the grammar, lacks `origin`, `key` or `sig`, or says one of the four twice
+ * @internal
  */
 export function parseXMatrix(value: string): XMatrix | null {
   if (!hasScheme(value)) return null;

@@ -68,7 +68,10 @@ export function createLogger(options: LoggerOptions): Logger {
   );
 }
 
-/** Resolves when every line has been handed to the operating system. Rejects when that cannot be done. */
+/**
+ * Resolves when every line has been handed to the operating system. Rejects when that cannot be done.
+ * @internal
+ */
 export async function flushLogger(logger: Logger): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     logger.flush((error) => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createApp } from '../../src/app.ts';
 import type { App } from '../../src/app.ts';
-import { loadConfigText } from '../../src/config/index.ts';
+import { loadConfigText } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/index.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 

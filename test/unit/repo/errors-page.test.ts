@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROBLEM_CODES } from '../../../src/config/index.ts';
+import { PROBLEM_CODES } from '../../../src/config/codes.ts';
 import { REFUSALS } from '../../../src/policy/refusals.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfigText, PROBLEM_CODES } from '../../../src/config/index.ts';
+import { PROBLEM_CODES } from '../../../src/config/codes.ts';
+import { loadConfigText } from '../../../src/config/load.ts';
 
 const readme = readFileSync(join(import.meta.dirname, '..', '..', '..', 'README.md'), 'utf8');
 const blocks = (language: string) =>
