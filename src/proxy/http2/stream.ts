@@ -76,6 +76,7 @@ export class Http2Stream implements Front {
   readonly #host: StreamHost;
   readonly #expectedBytes: number;
   #receivedBytes = 0;
+  #requestEnded = false;
   #receiveTarget = DEFAULT_WINDOW;
   #paused = false;
   #queue: Buffer[] = [];
@@ -104,6 +105,8 @@ export class Http2Stream implements Front {
     this.#receivedBytes += bytes.length;
     if (this.#expectedBytes >= 0 && this.#receivedBytes > this.#expectedBytes) return false;
     if (bytes.length > 0) this.exchange?.requestData(bytes);
+    // The last byte that Content-Length announces completes the request; some clients send END_STREAM by itself behind it.
+    if (this.#receivedBytes === this.#expectedBytes) this.#endRequest();
     return true;
   }
 
@@ -111,7 +114,8 @@ export class Http2Stream implements Front {
   endReceive(): boolean {
     if (this.#expectedBytes >= 0 && this.#receivedBytes !== this.#expectedBytes) return false;
     this.remoteOpen = false;
-    this.exchange?.requestEnd();
+    this.#endRequest();
+    if (this.#closed) this.#host.done(this);
     return true;
   }
 
@@ -257,9 +261,16 @@ export class Http2Stream implements Front {
   #close(): void {
     this.#closed = true;
     this.#host.schedule();
-    // RFC 9113 §8.1: the answer is complete; the rest of the request is not wanted.
-    if (this.remoteOpen) this.#host.reset(this, ErrorCode.noError);
-    else this.#host.done(this);
+    // RFC 9113 §8.1: the answer is complete; the rest of the request is not wanted. Where only END_STREAM is missing, it is
+    // waited for instead: a reset would meet clients that are about to send it.
+    if (!this.remoteOpen) this.#host.done(this);
+    else if (!this.#requestEnded) this.#host.reset(this, ErrorCode.noError);
+  }
+
+  #endRequest(): void {
+    if (this.#requestEnded) return;
+    this.#requestEnded = true;
+    this.exchange?.requestEnd();
   }
 
   #encode(
