@@ -32,9 +32,14 @@ function python(input: string): string {
   });
 }
 
-/** The package says every size it was given, and more than two in a block are an error (RFC 7541 §4.2): two at most. */
+/**
+ * Sizes that the package's encoder can say. It says every one it was given, and more than two in a block are an error (RFC
+ * 7541 §4.2): two at most. The same size twice in a row makes it forget to say the first (4.1.0, `HeaderTable.maxsize`).
+ */
 function forPython(block: Block, huffman: boolean): Block & { huffman: boolean } {
-  return { ...block, tableSizes: block.tableSizes.slice(0, 2), huffman };
+  const [first, second] = block.tableSizes;
+  const tableSizes = first === second ? block.tableSizes.slice(0, 1) : block.tableSizes.slice(0, 2);
+  return { ...block, tableSizes, huffman };
 }
 
 function fieldsOf(block: Block): Field[] {
