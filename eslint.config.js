@@ -16,11 +16,12 @@ const rooms = {
   matrix: { all: ['base'] },
   observability: { all: ['base'] },
   store: { all: ['observability', 'base'], types: ['config'] },
+  dns: { all: ['base'] },
   tls: { all: ['store', 'matrix', 'observability', 'base'], types: ['config'] },
-  delegation: { all: ['policy', 'matrix', 'observability', 'base'], types: ['config'] },
+  delegation: { all: ['dns', 'policy', 'matrix', 'observability', 'base'], types: ['config'] },
   policy: { all: ['matrix', 'observability', 'base'], types: ['config'] },
   proxy: { all: ['tls', 'delegation', 'policy', 'matrix', 'observability', 'base'] },
-  acme: { all: ['tls', 'delegation', 'policy', 'store', 'matrix', 'observability', 'base'], types: ['config'] },
+  acme: { all: ['tls', 'dns', 'delegation', 'policy', 'store', 'matrix', 'observability', 'base'], types: ['config'] },
   cluster: { all: ['tls', 'store', 'observability', 'base'], types: ['proxy', 'config'] },
 };
 const roomNames = [...Object.keys(rooms), 'cli'];
