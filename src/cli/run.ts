@@ -54,7 +54,12 @@ when the config has errors or the start is not possible (port in use, no permiss
     if (verdict.kind === 'warn') logger.warn({ code: 'NODE_OUTDATED', fix: verdict.fix }, verdict.message);
     const version = porticoVersion();
     logger.info({ version, node: process.versions.node, config: loaded.path }, 'starting');
-    const app = createApp({ config, logger, accessLogStream: sink, version });
+    const accessLogStream = {
+      write: (lines: string): void => {
+        sink.writeAscii(lines);
+      },
+    };
+    const app = createApp({ config, logger, accessLogStream, version });
     try {
       await app.start();
     } catch (error) {

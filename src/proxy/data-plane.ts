@@ -13,6 +13,7 @@ import type { ListenerHost } from './listener.ts';
 import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import { GatheringTurn } from './turn.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /** How often deadlines are looked at (ms): the grain of every time-out. */
@@ -63,13 +64,16 @@ export class DataPlane implements ListenerHost {
     let requests = 0;
     let dateSecond = 0;
     let date = '';
+    const turn = new GatheringTurn();
     this.#shared = {
       clock: options.clock,
+      turn,
       metrics: options.metrics,
       accessLog: options.accessLog,
       contexts: new SecureContexts(),
       pools: new UpstreamPools({
         clock: options.clock,
+        turn,
         onEvent: (upstreamId, event) => {
           options.metrics.upstreamConnection(upstreamId, event);
         },

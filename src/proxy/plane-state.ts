@@ -11,15 +11,17 @@ import { ConcurrencyCounter } from '../policy/concurrency.ts';
 import type { SecureContexts } from '../tls/contexts.ts';
 import { createCertificateIndex, type CertificateIndex } from '../tls/select.ts';
 import type { Counter, Plane } from './connection-context.ts';
-import { createFieldRecogniser } from './fields.ts';
+import { createFieldRecogniser } from './field-names.ts';
 import { createForwarding, isClientForwardingField, type PeerForwarding } from './forwarding.ts';
 import { createRouter } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import type { Turn } from './turn.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 
 /** What outlives snapshots and is shared by all states of a data plane. */
 export interface SharedParts {
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly metrics: Metrics;
   readonly accessLog: Pick<AccessLogger, 'record'>;
   readonly contexts: SecureContexts;
@@ -89,13 +91,14 @@ export function createPlaneState(
   let retired = false;
   const plane: Plane = {
     clock: shared.clock,
+    turn: shared.turn,
     router,
     limits,
     metrics: shared.metrics,
     accessLog: shared.accessLog,
     concurrency: counters.classes.limitedTo(limits.classes),
     requestsPerAddress: counters.requests.limitedTo(limits.requestsPerAddress),
-    recogniseField: createFieldRecogniser(isClientForwardingField),
+    requestFields: createFieldRecogniser(isClientForwardingField),
     pool,
     nextRequestId: () => shared.nextRequestId(),
     httpDate: () => shared.httpDate(),
