@@ -28,6 +28,8 @@ const MAX_HEAD_BYTES = 8192;
 /** The one body there is holds a name. */
 const MAX_BODY_BYTES = 4096;
 const REQUEST_MS = 10_000;
+/** What `close` gives answers that are under way; whoever connected and says nothing must not hold the process. */
+const CLOSE_MS = 2000;
 
 interface Answer {
   readonly status: number;
@@ -54,7 +56,11 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     path: options.path,
     close: () =>
       new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          server.closeAllConnections();
+        }, CLOSE_MS);
         server.close(() => {
+          clearTimeout(timer);
           resolve();
         });
         server.closeIdleConnections();

@@ -110,17 +110,14 @@ export function beginServing({ stop, reload, logger, signals, exit }: Serving): 
     return attempt;
   };
   const reloadSoon = async (): Promise<void> => {
-    if (reload === null || stopping) {
-      throw new PorticoError('RELOAD_STOPPING', 'Portico is about to end and takes no other config.', {
-        fix: 'Start it again.',
-      });
-    }
+    if (reload === null || stopping) throw tooLate();
     if (running === null) return start(reload);
     next ??= running
       .catch(() => undefined)
       .then(() => {
         next = null;
-        return stopping ? undefined : start(reload);
+        if (stopping) throw tooLate();
+        return start(reload);
       });
     return next;
   };
@@ -143,4 +140,10 @@ export function beginServing({ stop, reload, logger, signals, exit }: Serving): 
     },
     ended: ended.promise,
   };
+}
+
+function tooLate(): PorticoError {
+  return new PorticoError('RELOAD_STOPPING', 'Portico is about to end and takes no other config.', {
+    fix: 'Start it again.',
+  });
 }
