@@ -169,7 +169,12 @@ export class Listener {
   }
 
   #createChallengeTls(): TlsServer {
-    const server = createChallengeTls((servername) => this.#host.state.challenges?.tlsAlpn01(servername) ?? null);
+    const server = createChallengeTls(
+      (servername) => this.#host.state.challenges?.tlsAlpn01(servername) ?? null,
+      (error) => {
+        this.#host.state.plane.defect(error);
+      },
+    );
     server.on('secureConnection', (socket) => {
       const handshake = this.#startedHandshake(socket);
       if (handshake !== null) {

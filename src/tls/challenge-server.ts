@@ -16,8 +16,9 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
  * certificate until the client has shown, by name and protocol, that it validates a challenge that is under way; without
  * that the handshake fails.
  * @param find - the challenge for a name as it came in SNI, in lower case and without a trailing dot
+ * @param onDefect - hears of a certificate that OpenSSL does not take
  */
-export function createChallengeTls(find: ChallengeResponder['tlsAlpn01']): Server {
+export function createChallengeTls(find: ChallengeResponder['tlsAlpn01'], onDefect: (error: unknown) => void): Server {
   const context = secureContextOptions('TLSv1.2');
   return createServer({
     ...context,
@@ -29,7 +30,12 @@ export function createChallengeTls(find: ChallengeResponder['tlsAlpn01']): Serve
       if (protocols.length !== 1 || protocols[0] !== ACME_TLS) return undefined;
       const challenge = find(servername.toLowerCase().replace(/\.$/, ''));
       if (challenge === null) return undefined;
-      this.setKeyCert(createSecureContext({ cert: challenge.certificate, key: challenge.key }));
+      try {
+        this.setKeyCert(createSecureContext({ cert: challenge.certificate, key: challenge.key }));
+      } catch (error) {
+        onDefect(error);
+        return undefined;
+      }
       return ACME_TLS;
     },
   });
