@@ -11,5 +11,5 @@ export function reverseName(address: string): string {
   const nibbles = groupsOf(address)
     .map((group) => group.toString(16).padStart(4, '0'))
     .join('');
-  return `${[...nibbles].reverse().join('.')}.ip6.arpa`;
+  return `${Array.from(nibbles).reverse().join('.')}.ip6.arpa`;
 }

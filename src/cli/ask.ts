@@ -7,20 +7,19 @@ import { EXIT } from './command.ts';
 import type { FlagValues } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { printProblems } from './problems.ts';
+import { socketPathOf } from './socket-path.ts';
 import { paint, plain, type Terminal } from './terminal.ts';
 
 /** The answer, or the exit code after the reason was printed. */
 export type Asked<Route extends AdminRoute> = { ok: true; report: AdminReports[Route] } | { ok: false; code: number };
 
-/**
- * The socket of the running process: `--socket`, or that of the config. With `--socket` the config is not read, so that a
- * process can be reached whose config has been broken meanwhile.
- */
+/** The socket of the running process: `--socket`, or that of the config, whatever else is wrong with it. */
 export async function findSocket(
   flags: FlagValues,
   terminal: Terminal,
 ): Promise<{ ok: true; path: string } | { ok: false; code: number }> {
-  if (typeof flags.socket === 'string') return { ok: true, path: flags.socket };
+  const path = typeof flags.socket === 'string' ? flags.socket : await socketPathOf(flags);
+  if (path !== null) return { ok: true, path };
   const loaded = await readConfigFile(flags);
   if (loaded.ok) return { ok: true, path: loaded.config.admin.socket };
   tellConfigProblems(loaded.problems, flags, terminal);
@@ -35,7 +34,6 @@ export function tellConfigProblems(problems: readonly Problem[], flags: FlagValu
     return;
   }
   printProblems(problems, (line) => terminal.err(line), terminal);
-  terminal.err('The running process, if there is one, can be reached with --socket PATH all the same.');
 }
 
 /** Asks, and prints why not. With `--json` the reason goes to standard output as `{ok: false, error, problems}`. */
@@ -54,8 +52,11 @@ export async function ask<Route extends AdminRoute>(
   }
 }
 
-/** @returns the exit code: 2 when it is the config that is wrong, else 1 */
-function tellRefusal(error: PorticoError, flags: FlagValues, terminal: Terminal): number {
+/**
+ * Prints why the running process did not do what was asked.
+ * @returns the exit code: 2 when it is the config that is wrong, else 1
+ */
+export function tellRefusal(error: PorticoError, flags: FlagValues, terminal: Terminal): number {
   const problems = error instanceof AdminRefusal ? error.problems : [];
   const { code, message, fix = null } = error;
   if (flags.json === true) {

@@ -64,7 +64,7 @@ function paragraphs(columns: readonly Column[], rows: readonly (readonly Cell[])
 
 /** In code points; the names and words here have no wide characters. */
 function lengthOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 function widest(texts: readonly string[]): number {

@@ -3,7 +3,7 @@
  * certificate of a challenge cannot reach anybody who did not ask for it, nor a session begun here continue elsewhere.
  */
 import { constants } from 'node:crypto';
-import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
+import { createSecureContext, createServer, type Server } from 'node:tls';
 import type { ChallengeResponder } from './challenge-responder.ts';
 import { ACME_TLS } from './challenge-responder.ts';
 import { secureContextOptions } from './options.ts';
@@ -12,9 +12,13 @@ import { secureContextOptions } from './options.ts';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
- * A server that is handed connections by `emit('connection', …)`; the caller ends them on `secureConnection`. It has no
- * certificate until the client has shown, by name and protocol, that it validates a challenge that is under way; without
- * that the handshake fails.
+ * A server that is handed connections by `emit('connection', …)`, those whose ClientHello offers `acme-tls/1` and nothing else;
+ * the caller ends them on `secureConnection`. It has no certificate but those of challenges under way.
+ *
+ * The caller's look at the ClientHello is what tells a validator from a visitor; here everything is asked once more, because
+ * after a HelloRetryRequest there is a second hello. TLS 1.3 calls ALPNCallback first, TLS 1.2 SNICallback; either alone
+ * fails the handshake before a certificate is sent. (A second hello that leaves ALPN out, against RFC 8446 §4.1.2, calls only
+ * SNICallback: it gets what the first had asked for, and the connection ends all the same.)
  * @param find - the challenge for a name as it came in SNI, in lower case and without a trailing dot
  * @param onDefect - hears of a certificate that OpenSSL does not take
  */
@@ -25,18 +29,19 @@ export function createChallengeTls(find: ChallengeResponder['tlsAlpn01'], onDefe
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     // A validation is never resumed.
     secureOptions: (context.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET,
-    // In TLS 1.3 this is called before SNICallback, which would overwrite the certificate set here: there must be none.
-    ALPNCallback(this: TLSSocket, { servername, protocols }) {
-      if (protocols.length !== 1 || protocols[0] !== ACME_TLS) return undefined;
-      const challenge = find(servername.toLowerCase().replace(/\.$/, ''));
-      if (challenge === null) return undefined;
+    ALPNCallback: ({ protocols }) => (protocols.length === 1 && protocols[0] === ACME_TLS ? ACME_TLS : undefined),
+    SNICallback: (name, done) => {
+      const challenge = find(name.toLowerCase().replace(/\.$/, ''));
+      if (challenge === null) {
+        done(new Error('no challenge'));
+        return;
+      }
       try {
-        this.setKeyCert(createSecureContext({ cert: challenge.certificate, key: challenge.key }));
+        done(null, createSecureContext({ ...context, cert: challenge.certificate, key: challenge.key }));
       } catch (error) {
         onDefect(error);
-        return undefined;
+        done(new Error('no context'));
       }
-      return ACME_TLS;
     },
   });
 }

@@ -110,7 +110,7 @@ describe('selfDial', () => {
     await selfDial(targets.slice(0, 1), {
       dial: (_target, signal) =>
         new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason));
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
         }),
       report: (result) => results.push(result),
       signal: new AbortController().signal,
@@ -126,7 +126,7 @@ describe('selfDial', () => {
       dial: (_target, signal) =>
         new Promise((_resolve, reject) => {
           dials++;
-          signal.addEventListener('abort', () => reject(signal.reason));
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
           if (dials === 2) abort.abort();
         }),
       report: () => expect.unreachable(),

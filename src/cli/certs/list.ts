@@ -1,10 +1,10 @@
 /** `portico certs list`: every certificate with its source, its days and its troubles. */
 import type { CertificateRow } from '../../admin/api.ts';
 import { askAdmin } from '../../admin/client.ts';
-import { codeOf, PorticoError } from '../../base/errors.ts';
+import { PorticoError } from '../../base/errors.ts';
 import { certificatesAtRest } from '../../certificate-rows.ts';
 import { FileStore } from '../../store/file-store.ts';
-import { ask, SOCKET_FLAG, tellConfigProblems } from '../ask.ts';
+import { findSocket, SOCKET_FLAG, tellConfigProblems, tellRefusal } from '../ask.ts';
 import { CONFIG_FLAG, EXIT, JSON_FLAG } from '../command.ts';
 import type { Command, FlagValues } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
@@ -27,7 +27,7 @@ one is missing, has expired, or its last renewal failed, 2 wrong usage or config
 [{names, source, issuer, profile, not_after, days_left, next_renewal, reason, last_problem}]}.`,
   flags: { config: CONFIG_FLAG, socket: SOCKET_FLAG, json: JSON_FLAG },
   async run(flags, terminal) {
-    const listed = typeof flags.socket === 'string' ? await askOnly(flags.socket, flags, terminal) : await askOrRead(flags, terminal); // prettier-ignore
+    const listed = await listCertificates(flags, terminal);
     if (typeof listed === 'number') return listed;
     const { running, certificates } = listed;
     if (flags.json === true) {
@@ -42,30 +42,24 @@ one is missing, has expired, or its last renewal failed, 2 wrong usage or config
   },
 };
 
-async function askOnly(path: string, flags: FlagValues, terminal: Terminal): Promise<Listed | number> {
-  const asked = await ask(path, 'certificates', flags, terminal);
-  return asked.ok ? { running: true, certificates: asked.report.certificates } : asked.code;
-}
-
-async function askOrRead(flags: FlagValues, terminal: Terminal): Promise<Listed | number> {
+async function listCertificates(flags: FlagValues, terminal: Terminal): Promise<Listed | number> {
+  const socket = await findSocket(flags, terminal);
+  if (!socket.ok) return socket.code;
+  try {
+    const { certificates } = await askAdmin(socket.path, 'certificates');
+    return { running: true, certificates };
+  } catch (error) {
+    if (!(error instanceof PorticoError)) throw error;
+    if (error.code !== 'ADMIN_NOT_RUNNING' || flags.socket !== undefined) return tellRefusal(error, flags, terminal);
+  }
   const loaded = await readConfigFile(flags);
   if (!loaded.ok) {
     tellConfigProblems(loaded.problems, flags, terminal);
     return EXIT.usage;
   }
   const { config } = loaded;
-  try {
-    const { certificates } = await askAdmin(config.admin.socket, 'certificates');
-    return { running: true, certificates };
-  } catch (error) {
-    if (!(error instanceof PorticoError) || codeOf(error) !== 'ADMIN_NOT_RUNNING') {
-      return askOnly(config.admin.socket, flags, terminal);
-    }
-  }
-  return {
-    running: false,
-    certificates: await certificatesAtRest(config, new FileStore(config.store.path), Date.now()),
-  };
+  const certificates = await certificatesAtRest(config, new FileStore(config.store.path), Date.now());
+  return { running: false, certificates };
 }
 
 /** Absent only where nothing can be known without the running process. */

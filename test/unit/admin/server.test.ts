@@ -71,7 +71,7 @@ describe('the socket', () => {
     const before = process.umask(0);
     try {
       await start();
-      expect(process.umask()).toBe(0);
+      expect(process.umask(0)).toBe(0);
     } finally {
       process.umask(before);
     }
@@ -234,8 +234,8 @@ describe('askAdmin', () => {
     let silent = true;
     const other = createServer((socket) => {
       socket.on('error', () => undefined);
-      if (silent) socket.resume();
-      else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno');
+      socket.resume();
+      if (!silent) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno');
     });
     await new Promise<void>((resolve) => other.listen(path, resolve));
     try {
