@@ -3,6 +3,7 @@
  * §6), and that neither is there for anybody else.
  */
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import type { SecureVersion } from 'node:tls';
@@ -140,6 +141,37 @@ describe('HTTP-01', () => {
       }
     }
     expect(front.backend.text()).toBe('');
+  });
+
+  test('over HTTP/2, which a validator that was redirected may speak', async ({ stage }) => {
+    const front = await stageFront(stage);
+    await presentHttp01(front.board);
+    const session = connectHttp2(`https://example.test:${String(front.portico.https.port)}`, {
+      ca: front.portico.ca,
+      lookup: (_name, _options, found) => {
+        found(null, '127.0.0.1', 4);
+      },
+    });
+    session.on('error', () => undefined);
+    stage.onClose(() => {
+      session.destroy();
+    });
+    const answer = await within(
+      new Promise<[status: unknown, body: string]>((resolve, reject) => {
+        const stream = session.request({ ':path': PATH, ':authority': 'unknown.test' });
+        let status: unknown;
+        let body = '';
+        stream.on('response', (fields) => (status = fields[':status']));
+        stream.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+        stream.on('error', reject);
+        stream.on('end', () => {
+          resolve([status, body]);
+        });
+      }),
+      10_000,
+      'the answer',
+    );
+    expect(answer).toEqual([200, KEY_AUTHORIZATION]);
   });
 
   test('HEAD has the size and no body; a query does not matter; POST is routed as any other', async ({ stage }) => {
