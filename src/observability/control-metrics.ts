@@ -71,7 +71,7 @@ export function createControlMetrics(registry: Registry): ControlMetrics {
   defineFamily(registry, {
     name: 'portico_self_dials_total',
     type: 'counter',
-    help: 'Looks at our own ports after new certificates were swapped in, by outcome: match, mismatch (another certificate is served), failed (none was seen)',
+    help: 'Looks at our own ports after new certificates were swapped in (match, mismatch, failed: nothing was seen)',
     labels: ['outcome'],
     samples: () => selfDials.samples('outcome'),
   });

@@ -12,10 +12,10 @@ function issue(identifier: string) {
   return issueChallengeCertificate(identifier, KEY_AUTHORIZATION, NOW, randomBytes);
 }
 
-/** SEQUENCE { OID 1.3.6.1.5.5.7.1.31, BOOLEAN TRUE, OCTET STRING { OCTET STRING { 32 bytes } } } */
+// A SEQUENCE of the OID 1.3.6.1.5.5.7.1.31, TRUE, and an OCTET STRING that holds an OCTET STRING of 32 bytes.
 function acmeIdentifierDer(): string {
   const digest = createHash('sha256').update(KEY_AUTHORIZATION).digest('hex');
-  return `3031${'06082b0601050507011f'}${'0101ff'}${'0422'}${'0420'}${digest}`;
+  return ['3031', '06082b0601050507011f', '0101ff', '0422', '0420', digest].join('');
 }
 
 describe('issueChallengeCertificate', () => {
@@ -33,8 +33,8 @@ describe('issueChallengeCertificate', () => {
     const der = new X509Certificate((await issue('example.com')).certificate).raw.toString('hex');
     expect(der.split(acmeIdentifierDer())).toHaveLength(2);
     expect(der.split('06082b0601050507011f')).toHaveLength(2);
-    // [3] { SEQUENCE { subjectAltName, acmeIdentifier } }: 0x1e bytes are those of the first for this name's length.
-    const san = `3016${'0603551d11'}${'040f'}${'300d'}${'820b'}${Buffer.from('example.com').toString('hex')}`;
+    // Tag [3] and a SEQUENCE of just the two: 0x18 and 0x33 bytes.
+    const san = ['3016', '0603551d11', '040f', '300d', '820b', Buffer.from('example.com').toString('hex')].join('');
     expect(der).toContain(`a34d304b${san}${acmeIdentifierDer()}`);
   });
 
