@@ -42,7 +42,7 @@ export function createChallengeTls(find: ChallengeResponder['tlsAlpn01'], onDefe
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     // A validation is never resumed.
     secureOptions: (context.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET,
-    ALPNCallback(this: TLSSocket, { servername, protocols }) {
+    ALPNCallback(this: TLSSocket, { servername, protocols }: { servername: string; protocols: string[] }) {
       // Typed as a string, but false when a second hello has left the name out.
       const name: unknown = servername;
       if (protocols.length !== 1 || protocols[0] !== ACME_TLS || typeof name !== 'string') return undefined;
@@ -52,10 +52,10 @@ export function createChallengeTls(find: ChallengeResponder['tlsAlpn01'], onDefe
       chosen.add(this);
       return ACME_TLS;
     },
-    SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext | null) => void) {
+    SNICallback(this: TLSSocket, name: string, done: (error: Error | null, context?: SecureContext) => void) {
       // TLS 1.3: the certificate is set, and a context from here would make OpenSSL forget the protocol in a second hello.
       if (chosen.has(this)) {
-        done(null, null);
+        done(null);
         return;
       }
       const found = contextFor(name);
