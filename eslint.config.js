@@ -20,6 +20,7 @@ const rooms = {
   tls: { all: ['store', 'matrix', 'observability', 'base'], types: ['config'] },
   delegation: { all: ['dns', 'policy', 'matrix', 'observability', 'base'], types: ['config'] },
   policy: { all: ['matrix', 'observability', 'base'], types: ['config'] },
+  admin: { all: ['observability', 'base'], types: ['config'] },
   proxy: { all: ['tls', 'delegation', 'policy', 'matrix', 'observability', 'base'] },
   acme: { all: ['tls', 'dns', 'delegation', 'policy', 'store', 'matrix', 'observability', 'base'], types: ['config'] },
   cluster: { all: ['tls', 'store', 'observability', 'base'], types: ['proxy', 'config'] },

@@ -3,9 +3,19 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { CertificateProblem, CertificateRow, RenewReport, StatusReport } from './admin/api.ts';
+import { ChallengeBoard } from './acme/challenges/board.ts';
+import { coversName, type CertificateData } from './base/certificate.ts';
 import { systemClock, type Clock } from './base/clock.ts';
 import { PorticoError, codeOf } from './base/errors.ts';
-import { collectCertificates, openSources, type CertificateSources } from './certificates.ts';
+import { certificateRow, problemRow } from './certificate-rows.ts';
+import {
+  collectCertificates,
+  openSources,
+  renewCertificate,
+  unknownName,
+  type CertificateSources,
+} from './certificates.ts';
 import type { Config } from './config/index.ts';
 import { xMatrixOrigin } from './matrix/x-matrix.ts';
 import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
@@ -16,6 +26,7 @@ import { createMetrics } from './observability/metrics.ts';
 import { DataPlane } from './proxy/data-plane.ts';
 import type { BoundListener } from './proxy/listeners.ts';
 import type { Snapshot } from './proxy/snapshot.ts';
+import { dialForLeaf, selfDial, selfDialTargets, type SelfDialResult } from './self-dial.ts';
 import { buildSnapshot, caFilePaths, certificateNames } from './snapshot.ts';
 import { FileStore } from './store/file-store.ts';
 import type { StoreLock } from './store/store.ts';
@@ -38,9 +49,24 @@ export interface App {
    * @throws PorticoError as `start`, and `RELOAD_STORE_CHANGED`; the old state keeps serving then
    */
   reload(config: Config): Promise<void>;
+  /** What the app knows of the state of things; the process adds the rest. */
+  status(): AppStatus;
+  /** The certificates in use. */
+  certificates(): CertificateRow[];
+  /**
+   * Gets a new certificate for a name now.
+   * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
+   */
+  renew(name: string): Promise<RenewReport>;
   /** Accepts no more, lets exchanges finish for up to `deadlineMs`, and gives everything back. */
   stop(deadlineMs: number): Promise<void>;
 }
+
+/** The app's part of the status that the admin socket tells. */
+export type AppStatus = Pick<
+  StatusReport,
+  'ready' | 'reasons' | 'snapshot_version' | 'listeners' | 'metrics' | 'sites' | 'certificates'
+>;
 
 export interface AppOptions {
   readonly config: Config;
@@ -50,6 +76,8 @@ export interface AppOptions {
   readonly accessLogStream?: { write(lines: string): unknown };
   /** Portico's version, for the metrics. */
   readonly version?: string;
+  /** Where ACME challenges are pinned up; by default one that nobody else knows. */
+  readonly challenges?: ChallengeBoard;
 }
 
 /** At most one line per upstream in this time (ms), however many requests fail. */
@@ -66,6 +94,7 @@ class PorticoApp implements App {
   readonly #metrics;
   readonly #health = createHealth();
   readonly #accessLog: AccessLogger;
+  readonly #challenges: ChallengeBoard;
   readonly #upstreamLoggedAt = new Map<string, number>();
   #config: Config;
   #store: FileStore;
@@ -76,6 +105,13 @@ class PorticoApp implements App {
   #ticketKey;
   #ticketTimer: NodeJS.Timeout | null = null;
   #version = 0;
+  /** Certificates that need no look at our own ports: those of the start, and those that were seen to be served. */
+  #seen: ReadonlySet<string> = new Set();
+  #selfDialing = new AbortController();
+  /** The certificates of the snapshot that serves. */
+  #certificates: readonly CertificateData[] = [];
+  /** The last problem of each name with a certificate; of names in the config only. */
+  readonly #problems = new Map<string, CertificateProblem>();
   /** Changes of the snapshot follow one another. */
   #changes: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -88,6 +124,7 @@ class PorticoApp implements App {
     this.#metrics = createMetrics(options.version === undefined ? {} : { version: options.version });
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
+    this.#challenges = options.challenges ?? new ChallengeBoard();
     this.#accessLog =
       accessLogStream === undefined
         ? NO_ACCESS_LOG
@@ -116,6 +153,7 @@ class PorticoApp implements App {
               if (this.#config.log.access) this.#accessLog.record(entry);
             },
           },
+          challenges: this.#challenges,
           requestIdPrefix: randomBytes(5).toString('hex'),
           onDefect: (error) => {
             this.#logger.error({ code: 'INTERNAL', err: error }, 'defect: please report this');
@@ -127,6 +165,8 @@ class PorticoApp implements App {
         snapshot,
       );
       await this.#plane.start();
+      this.#certificates = snapshot.certificates;
+      this.#seen = idsOf(snapshot);
       this.#metricsServer = await this.#startMetricsServer(this.#config);
     } catch (error) {
       await this.stop(0);
@@ -152,6 +192,36 @@ class PorticoApp implements App {
     return this.#sources?.localCaPem ?? null;
   }
 
+  status(): AppStatus {
+    const { ok, reasons } = this.#health.ready();
+    const ends = this.#certificates.map(({ notAfter }) => notAfter);
+    const first = ends.reduce((least, end) => Math.min(least, end), Infinity);
+    return {
+      ready: ok,
+      reasons,
+      snapshot_version: this.#plane?.state.snapshot.version ?? 0,
+      listeners: this.addresses(),
+      metrics: this.metricsAddress(),
+      sites: this.#config.sites.map((site) => site.server_name.text),
+      certificates: { count: ends.length, first_expiry: ends.length === 0 ? null : new Date(first).toISOString() },
+    };
+  }
+
+  certificates(): CertificateRow[] {
+    const now = this.#clock.now();
+    return this.#certificates.map((certificate) => {
+      const problem = [...this.#problems].find(([name]) => coversName(certificate.names, name))?.[1];
+      return certificateRow(certificate, now, problem ?? null);
+    });
+  }
+
+  async renew(name: string): Promise<RenewReport> {
+    const certificate = this.#certificates.find(({ names }) => coversName(names, name));
+    if (certificate === undefined || this.#sources === null) throw unknownName(name);
+    const source = await renewCertificate(name, this.#sources.sources);
+    return { names: certificate.names, source, state: source === 'acme' ? 'started' : 'renewed' };
+  }
+
   async reload(config: Config): Promise<void> {
     await this.#change(async () => {
       try {
@@ -169,6 +239,7 @@ class PorticoApp implements App {
     this.#health.setReady('listeners', false, 'stopping');
     if (this.#ticketTimer !== null) clearTimeout(this.#ticketTimer);
     this.#sources?.close();
+    this.#selfDialing.abort();
     await this.#plane?.stop(deadlineMs);
     await this.#changes.catch(() => undefined);
     await this.#metricsServer?.close();
@@ -200,6 +271,7 @@ class PorticoApp implements App {
         metricsServer = await this.#startMetricsServer(config);
       }
       await plane.swap(snapshot, true);
+      this.#onSwapped(plane, snapshot);
     } catch (error) {
       sources.close();
       if (metricsServer !== this.#metricsServer) await metricsServer?.close();
@@ -221,7 +293,8 @@ class PorticoApp implements App {
       config,
       store: this.#store,
       clock: this.#clock,
-      onProblem: (problem) => {
+      onProblem: (problem, names) => {
+        for (const name of names) this.#problems.set(name, problemRow(problem, this.#clock.now()));
         this.#logger.warn(
           { code: problem.code, fix: problem.fix, err: problem },
           'certificate problem; the one in use stays',
@@ -242,6 +315,7 @@ class PorticoApp implements App {
       if (this.#stopped || this.#plane === null || this.#sources === null) return;
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       await this.#plane.swap(snapshot, false);
+      this.#onSwapped(this.#plane, snapshot);
       this.#logger.info({ version: snapshot.version }, reason);
     }).catch((error: unknown) => {
       this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);
@@ -260,6 +334,42 @@ class PorticoApp implements App {
       ticketKey: this.#ticketKey,
       caFiles: await readCaFiles(config),
     });
+  }
+
+  #onSwapped(plane: DataPlane, snapshot: Snapshot): void {
+    const before = new Set(this.#certificates.map(({ id }) => id));
+    // What was wrong with its predecessor is over; so is what was wrong with names that nobody wants any more.
+    const kept = snapshot.certificates.filter(({ id }) => before.has(id));
+    for (const name of this.#problems.keys()) {
+      if (!kept.some(({ names }) => coversName(names, name))) this.#problems.delete(name);
+    }
+    this.#certificates = snapshot.certificates;
+    this.#lookAtOurselves(plane, snapshot);
+  }
+
+  /** Dials our own ports for the certificates that are new in this snapshot; in the background, and anew after the next swap. */
+  #lookAtOurselves(plane: DataPlane, snapshot: Snapshot): void {
+    const before = this.#seen;
+    const fresh = snapshot.certificates.filter(({ id }) => !before.has(id));
+    if (fresh.length === 0) return;
+    this.#selfDialing.abort();
+    this.#selfDialing = new AbortController();
+    const { signal } = this.#selfDialing;
+    const report = (result: SelfDialResult): void => {
+      this.#reportSelfDial(result);
+    };
+    const targets = selfDialTargets(fresh, plane.state.index, plane.addresses());
+    void selfDial(targets, { dial: dialForLeaf, report, signal }).then(() => {
+      if (!signal.aborted) this.#seen = idsOf(snapshot);
+    });
+  }
+
+  #reportSelfDial({ outcome, problem }: SelfDialResult): void {
+    this.#metrics.selfDialed(outcome);
+    if (problem === null) return;
+    const entry = { code: problem.code, fix: problem.fix, err: problem };
+    if (outcome === 'mismatch') this.#logger.error(entry, 'a new certificate is not what is served');
+    else this.#logger.warn(entry, 'cannot see whether a new certificate is served');
   }
 
   async #startMetricsServer(config: Config): Promise<MetricsServer | null> {
@@ -296,6 +406,10 @@ class PorticoApp implements App {
       'homeserver cannot be reached',
     );
   }
+}
+
+function idsOf(snapshot: Snapshot): Set<string> {
+  return new Set(snapshot.certificates.map(({ id }) => id));
 }
 
 async function readCaFiles(config: Config): Promise<Map<string, string>> {

@@ -16,7 +16,7 @@ export interface SourcesOptions {
   readonly store: Store;
   readonly clock: Clock;
   /** Hears of certificates that could not be renewed or re-read; the ones in use stay. */
-  readonly onProblem: (problem: PorticoError) => void;
+  readonly onProblem: (problem: PorticoError, names: readonly string[]) => void;
 }
 
 /** The sources of a config, in the order they are asked. */
@@ -74,5 +74,33 @@ async function firstAnswer(name: string, sources: readonly CertificateSource[]):
   }
   throw new PorticoError('CERT_NO_SOURCE', `No certificate source answers for ${name}.`, {
     fix: 'List the name under "certificates" with files or local_ca: true.',
+  });
+}
+
+/**
+ * Asks the source of a name for a new certificate now.
+ * @returns the kind of the source that did it
+ * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
+ */
+export async function renewCertificate(
+  name: string,
+  sources: readonly CertificateSource[],
+): Promise<CertificateSource['kind']> {
+  for (const source of sources) {
+    if (source.renew !== undefined) {
+      if (await source.renew(name)) return source.kind;
+    } else if ((await source.certificateFor(name)) !== null) {
+      throw new PorticoError('RENEW_NOT_OURS', `The certificate for ${name} comes from files that others renew.`, {
+        fix: 'Renew it with the program that writes the files; Portico reads them when they change.',
+      });
+    }
+  }
+  throw unknownName(name);
+}
+
+/** A name that no certificate is kept for. */
+export function unknownName(name: string): PorticoError {
+  return new PorticoError('RENEW_NAME_UNKNOWN', `Portico keeps no certificate for ${name.slice(0, 255)}.`, {
+    fix: 'Take a name from `portico certs list`.',
   });
 }

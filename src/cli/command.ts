@@ -28,12 +28,30 @@ export interface Command {
   /** One paragraph below the usage line of `--help`. */
   readonly description: string;
   readonly flags: Readonly<Record<string, Flag>>;
-  /** Runs it; resolves to the exit code. */
-  run(flags: FlagValues, terminal: Terminal): Promise<number>;
+  /** Names of the words it takes beside flags, all required, such as `NAME`; left out: none. */
+  readonly operands?: readonly string[];
+  /** Runs it with as many operands as it names; resolves to the exit code. */
+  run(flags: FlagValues, terminal: Terminal, operands: readonly string[]): Promise<number>;
 }
 
-/** Flags read, or what was wrong with them. */
-export type ParsedFlags = { ok: true; flags: FlagValues } | { ok: false; message: string };
+/** One line of a table of commands. */
+export interface CommandEntry {
+  readonly summary: string;
+  /** Loaded when it is asked for: `check` need not wait for the proxy. */
+  load(): Promise<Command | CommandGroup>;
+}
+
+/** A word that other commands stand behind: `certs list`, `certs renew`. */
+export interface CommandGroup {
+  /** One paragraph below the usage line of `--help`. */
+  readonly description: string;
+  readonly commands: ReadonlyMap<string, CommandEntry>;
+  /** The one that is meant when none is named. */
+  readonly default: string;
+}
+
+/** Flags and operands read, or what was wrong with them. */
+export type ParsedFlags = { ok: true; flags: FlagValues; operands: readonly string[] } | { ok: false; message: string };
 
 /** The flag that every command takes besides `--config`. */
 const HELP_FLAG: Flag = { type: 'boolean', help: 'show this' };
@@ -47,23 +65,31 @@ export const CONFIG_FLAG: Flag = {
 /** The flag of every command that reports. */
 export const JSON_FLAG: Flag = { type: 'boolean', help: 'print JSON instead of text' };
 
-/** Reads a command's flags strictly: unknown flags, missing values and stray words are refused. */
-export function parseFlags(args: string[], flags: Readonly<Record<string, Flag>>): ParsedFlags {
+/** Reads a command's arguments strictly: unknown flags, missing values and operands, and stray words are refused. */
+export function parseFlags(
+  args: string[],
+  flags: Readonly<Record<string, Flag>>,
+  operandNames: readonly string[] = [],
+): ParsedFlags {
   const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
   for (const [name, flag] of Object.entries(flags)) options[name] = { type: flag.type };
 
   // A first, lenient reading finds the unknown ones, so that a near miss can be named.
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  let words = 0;
   for (const token of tokens) {
-    if (token.kind === 'positional') return { ok: false, message: `unexpected argument: ${token.value}` };
+    if (token.kind === 'positional' && ++words > operandNames.length)
+      return { ok: false, message: `unexpected argument: ${token.value}` };
     if (token.kind !== 'option' || token.name in options) continue;
     const near = suggest(token.name, Object.keys(options));
     const hint = near === null ? '' : `; did you mean --${near}?`;
     return { ok: false, message: `unknown option: ${token.rawName}${hint}` };
   }
   try {
-    const { values } = parseArgs({ args, options, strict: true });
-    return { ok: true, flags: values as FlagValues };
+    const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
+    const missing = operandNames[positionals.length];
+    if (missing !== undefined && values.help !== true) return { ok: false, message: `missing argument: ${missing}` };
+    return { ok: true, flags: values as FlagValues, operands: positionals };
   } catch (error) {
     if (!codeOf(error).startsWith('ERR_PARSE_ARGS')) throw error;
     return { ok: false, message: messageOf(error).split('\n')[0] ?? '' };

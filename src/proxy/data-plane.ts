@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { AccessLogger } from '../observability/access-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { ChallengeResponder } from '../tls/challenge-responder.ts';
 import { SecureContexts } from '../tls/contexts.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { FilesServers } from './files-servers.ts';
@@ -26,6 +27,8 @@ export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly accessLog: Pick<AccessLogger, 'record'>;
+  /** Knows the ACME challenges under way; left out: there are none. */
+  readonly challenges?: ChallengeResponder;
   /** Starts every request id, so that ids of several processes differ. */
   readonly requestIdPrefix: string;
   /** An error that should not exist; logged. */
@@ -85,6 +88,7 @@ export class DataPlane implements ListenerHost {
         },
       }),
       counters: new Counters(),
+      challenges: options.challenges ?? null,
       nextRequestId: () => `${options.requestIdPrefix}-${(++requests).toString(36)}`,
       httpDate: () => {
         const second = Math.floor(options.clock.now() / 1000);

@@ -8,6 +8,7 @@ import type { AccessLogger } from '../observability/access-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { AddressCounter } from '../policy/address-limits.ts';
 import { ConcurrencyCounter } from '../policy/concurrency.ts';
+import type { ChallengeResponder } from '../tls/challenge-responder.ts';
 import type { SecureContexts } from '../tls/contexts.ts';
 import { createCertificateIndex, type CertificateIndex } from '../tls/select.ts';
 import type { Counter, Plane } from './connection-context.ts';
@@ -27,6 +28,8 @@ export interface SharedParts {
   readonly contexts: SecureContexts;
   readonly pools: UpstreamPools;
   readonly counters: Counters;
+  /** Knows the ACME challenges under way; null: there are none, ever. */
+  readonly challenges: ChallengeResponder | null;
   nextRequestId(): string;
   httpDate(): string;
   defect(error: unknown): void;
@@ -49,6 +52,7 @@ export interface PlaneState {
   readonly snapshot: Snapshot;
   readonly index: CertificateIndex;
   readonly contexts: SecureContexts;
+  readonly challenges: ChallengeResponder | null;
   readonly metrics: Metrics;
   readonly plane: Plane;
   /** Counts a connection; false when the address, or all together, have too many. */
@@ -81,7 +85,7 @@ export function createPlaneState(
   const { limits } = snapshot;
   const trusted = createCidrSet(snapshot.trustedProxies);
   const forwarding = createForwarding(snapshot.trustedProxies);
-  const router = createRouter(snapshot, { filesUpstreams });
+  const router = createRouter(snapshot, { filesUpstreams, challenges: shared.challenges });
   const pool = shared.pools.use([...upstreamsOf(snapshot), ...filesUpstreams.values()], limits);
   const { counters } = shared;
   const connections = counters.connections.limitedTo(limits.connectionsPerAddress);
@@ -117,6 +121,7 @@ export function createPlaneState(
     snapshot,
     index: createCertificateIndex(snapshot.certificates, snapshot.defaultName),
     contexts: shared.contexts,
+    challenges: shared.challenges,
     metrics: shared.metrics,
     plane,
     handshakesPerAddress: handshakes,

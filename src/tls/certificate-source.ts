@@ -16,6 +16,13 @@ export interface CertificateSource {
    * The callback must not throw; it is never called after `close`.
    */
   onChange(listener: () => void): void;
+  /**
+   * Gets a new certificate for a name now, however good the old one is, and calls the listeners once it is there. Left out:
+   * others renew what comes from here.
+   * @returns false when the name is not this source's
+   * @throws PorticoError why it could not be done
+   */
+  renew?(name: string): Promise<boolean>;
   /** Releases timers and watchers. */
   close(): void;
 }

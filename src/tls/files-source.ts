@@ -26,7 +26,7 @@ export interface FilesSourceOptions {
   readonly entries: readonly CertificateFiles[];
   readonly clock: Clock;
   /** Hears once of each new problem with files; the last good certificate stays in use. */
-  readonly onProblem: (problem: PorticoError) => void;
+  readonly onProblem: (problem: PorticoError, names: readonly string[]) => void;
   /** How often the files are looked at without any event; default 15 s. */
   readonly pollMs?: number;
   /** How long two files may take to be replaced one after the other before that is a problem; default 1 s. */
@@ -154,7 +154,7 @@ export class FilesSource implements CertificateSource {
       this.#lookSoon();
     } else if (!state.failed.told) {
       state.failed.told = true;
-      this.#options.onProblem(problem);
+      this.#options.onProblem(problem, state.files.names);
     }
   }
 

@@ -8,8 +8,23 @@ describe('parseFlags', () => {
     expect(parseFlags(['--json', '--config', 'a.yaml'], flags)).toEqual({
       ok: true,
       flags: { json: true, config: 'a.yaml' },
+      operands: [],
     });
-    expect(parseFlags(['--config=a.yaml', '-h'], flags)).toEqual({ ok: true, flags: { help: true, config: 'a.yaml' } });
+    expect(parseFlags(['--config=a.yaml', '-h'], flags)).toMatchObject({
+      ok: true,
+      flags: { help: true, config: 'a.yaml' },
+    });
+  });
+
+  it('reads the operands that are named, wherever they stand', () => {
+    expect(parseFlags(['a', '--json', 'b'], flags, ['X', 'Y'])).toEqual({
+      ok: true,
+      flags: { json: true },
+      operands: ['a', 'b'],
+    });
+    expect(parseFlags(['a'], flags, ['X', 'Y'])).toEqual({ ok: false, message: 'missing argument: Y' });
+    expect(parseFlags(['a', 'b', 'c'], flags, ['X', 'Y'])).toEqual({ ok: false, message: 'unexpected argument: c' });
+    expect(parseFlags(['--help'], flags, ['X'])).toMatchObject({ ok: true, flags: { help: true } });
   });
 
   it.for([
