@@ -24,7 +24,10 @@ export const TYPE_NUMBERS: Readonly<Record<DnsType, number>> = {
 export const CLASS_IN = 1;
 
 const RCODE_NAMES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(TYPE_NUMBERS));
 const TYPE_OPT = 41;
+/** The first of those for private use (RFC 6895 §3.1). */
+const TYPE_OPAQUE = 0xff00;
 
 /** One question, the way it is asked. */
 export interface Question {
@@ -104,7 +107,7 @@ function repeats(message: Buffer, question: Question): boolean {
  */
 export function decodeAnswer(message: Buffer): AnswerContent {
   const frame = frameOf(message);
-  const packet = decodePacket(message);
+  const packet = decodePacket(message, frame);
   const opt = frame.records.find((record) => record.section === 'additional' && record.type === TYPE_OPT);
   return {
     rcode: rcodeOf(frame, opt?.ttl ?? 0),
@@ -121,11 +124,15 @@ function rcodeOf(frame: Frame, optTtl: number): DnsRcode {
   return RCODE_NAMES[code] ?? (`RCODE${String(code)}` as `RCODE${number}`);
 }
 
-function decodePacket(message: Buffer): Packet {
+/** Hands the package only records whose data was checked; all others are given a type that it does not look into. */
+function decodePacket(message: Buffer, frame: Frame): Packet {
+  const copy = Buffer.from(message);
+  for (const record of frame.records) {
+    if (record.class !== CLASS_IN || !KNOWN_TYPES.has(record.type)) copy.writeUInt16BE(TYPE_OPAQUE, record.data - 10);
+  }
   try {
-    return decode(message);
+    return decode(copy);
   } catch (cause) {
-    // Only kinds of records that Portico has no use for can still be unreadable here.
     throw new MalformedMessage('it holds a record that cannot be read', { cause });
   }
 }
