@@ -283,7 +283,7 @@ describe('messages that are not the answer', () => {
   ] as const)('are not taken: %s', async (_, reply) => {
     await using dns = await startDnsServer(RECORDS);
     const poison: FakeRecord[] = [{ name: 'hs.example.test', type: 'A', data: '203.0.113.66' }];
-    dns.answer = () => ({ answers: poison, ...reply }) as never;
+    dns.answer = () => ({ answers: poison, ...reply });
     await expect(clientOf([dns.server], IMPATIENT).query('hs.example.test', 'A')).rejects.toMatchObject({
       code: 'wrongSource' in reply ? 'DNS_TIMEOUT' : 'DNS_MALFORMED',
     });
