@@ -115,9 +115,13 @@ function signatureTrouble(verdict: TsigVerdict, rcode: UpdateRcode, at: Place): 
     });
   }
   if (verdict.error === 'BADKEY') {
-    return new PorticoError('DNS_UPDATE_KEY', `${server} does not know the key ${key.name} for ${key.algorithm}.`, {
-      fix: 'Correct key_name and algorithm in acme.dns.rfc2136, or add the key to the DNS server.',
-    });
+    return new PorticoError(
+      'DNS_UPDATE_KEY',
+      `${server} does not know the key ${key.name} with ${key.algorithm}, or not for changes of ${at.zone}.`,
+      {
+        fix: 'Correct key_name and algorithm in acme.dns.rfc2136, or give the key to the DNS server and let it update TXT records of the zone.',
+      },
+    );
   }
   return new PorticoError('DNS_UPDATE_SIGNATURE', `${server} knows the key ${key.name}, but not with our secret.`, {
     fix: 'Copy the secret of this key from the DNS server to acme.dns.rfc2136.secret.',
