@@ -7,7 +7,7 @@ import type { DnsAnswer, DnsClient, DnsType } from './dns-client.ts';
 import { isAtOrBelow, normalizeName, parentName } from './name.ts';
 import { DNS_PORT, type DnsServer } from './server-address.ts';
 
-/** Longer chains are somebody's mistake; RFC 9499 calls for bounds, and resolvers have such ones. */
+/** Longer chains are somebody's mistake, and resolvers give up on them, too. */
 const MAX_ALIASES = 12;
 /** Bounds on what a zone can make us ask. */
 const MAX_NAME_SERVERS = 16;
@@ -67,7 +67,8 @@ function describe(answer: DnsAnswer | null): string {
  * Finds all servers of the zone that a name belongs to.
  * @param resolver - a recursive one
  * @param port - where they listen; other than 53 in tests only
- * @throws PorticoError as the client does, `DNS_NO_ZONE`, and `DNS_NO_SERVERS` when no name server has an address
+ * @throws PorticoError as the client does, `DNS_NO_ZONE`, `DNS_SERVER_FAILURE`, and `DNS_NO_SERVERS` when no name
+ * server has an address
  */
 export async function zoneServers(
   name: string,
@@ -76,7 +77,7 @@ export async function zoneServers(
   port: number = DNS_PORT,
 ): Promise<ZoneServers> {
   const zone = await findZone(name, resolver, signal);
-  const { answers } = await resolver.query(zone, 'NS', options(signal));
+  const { answers } = definite(await resolver.query(zone, 'NS', options(signal)), zone);
   const names = new Set(answers.flatMap((record) => (record.type === 'NS' ? [record.target] : [])));
   const found = await Promise.all(
     [...names]
@@ -98,11 +99,35 @@ export async function zoneServers(
   };
 }
 
+/** None when they cannot be found out: one name server of several that is gone keeps nobody from the others. */
 async function addresses(name: string, resolver: DnsClient, signal: AbortSignal | undefined): Promise<string[]> {
   const answers = await Promise.all(
-    (['A', 'AAAA'] as const).map((type) => resolver.query(name, type, options(signal)).then(({ answers: all }) => all)),
+    (['A', 'AAAA'] as const).map(async (type) => {
+      try {
+        return (await resolver.query(name, type, options(signal))).answers;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof PorticoError)) throw error;
+        return [];
+      }
+    }),
   );
   return answers.flat().flatMap((record) => (record.type === 'A' || record.type === 'AAAA' ? [record.address] : []));
+}
+
+/**
+ * The answer itself when it says what there is and what there is not.
+ * @throws PorticoError `DNS_SERVER_FAILURE` for all response codes but NOERROR and NXDOMAIN
+ */
+export function definite(answer: DnsAnswer, name: string): DnsAnswer {
+  if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') return answer;
+  throw new PorticoError(
+    'DNS_SERVER_FAILURE',
+    `The DNS server ${answer.server} says ${answer.rcode} about ${name || '.'}.`,
+    {
+      fix: 'See that the DNS servers of the zone answer, and that its signatures (DNSSEC) are right.',
+    },
+  );
 }
 
 /**
@@ -134,12 +159,12 @@ export async function queryEach(
 /**
  * Follows the aliases of a name to where its records are.
  * @returns the name itself when it is no alias
- * @throws PorticoError as the client does, and `DNS_ALIAS_LOOP`
+ * @throws PorticoError as the client does, `DNS_SERVER_FAILURE` and `DNS_ALIAS_LOOP`
  */
 export async function followAliases(name: string, client: DnsClient, signal?: AbortSignal): Promise<string> {
   const seen = [normalizeName(name)];
   for (let at = seen[0] ?? ''; ;) {
-    const { answers } = await client.query(at, 'CNAME', options(signal));
+    const { answers } = definite(await client.query(at, 'CNAME', options(signal)), at);
     const next = answers.find((record) => record.type === 'CNAME' && record.name === at);
     if (next?.type !== 'CNAME') return at;
     at = next.target;

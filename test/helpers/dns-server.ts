@@ -116,14 +116,19 @@ export class FakeDnsServer implements AsyncDisposable {
   }
 }
 
-/** Starts one. @param address - of the loopback interface, IPv4 or IPv6 */
+/**
+ * Starts one.
+ * @param address - of the loopback interface, IPv4 or IPv6
+ * @param wanted - a port, when several servers must have the same one on different addresses; default: any
+ */
 export async function startDnsServer(
   records: readonly FakeRecord[] = [],
   address = '127.0.0.1',
+  wanted = 0,
 ): Promise<FakeDnsServer> {
   const family = address.includes(':') ? 'udp6' : 'udp4';
   const connections = new Set<Socket>();
-  const { tcp, udp, port } = await bindBoth(address);
+  const { tcp, udp, port } = await bindBoth(address, wanted);
   const fake = new FakeDnsServer({ address, port }, records, async () => {
     for (const socket of connections) socket.destroy();
     await Promise.all([
@@ -195,10 +200,10 @@ export async function startDnsServer(
 }
 
 /** The same free port over TCP and UDP; the system gives them out one by one, so it may take a few tries. */
-async function bindBoth(address: string): Promise<{ tcp: Server; udp: UdpSocket; port: number }> {
+async function bindBoth(address: string, wanted: number): Promise<{ tcp: Server; udp: UdpSocket; port: number }> {
   for (let tries = 0; ; tries++) {
     const tcp = createServer();
-    tcp.listen(0, address);
+    tcp.listen(wanted, address);
     await once(tcp, 'listening');
     const bound = tcp.address();
     if (bound === null || typeof bound === 'string') throw new Error('not listening on TCP');
@@ -209,7 +214,7 @@ async function bindBoth(address: string): Promise<{ tcp: Server; udp: UdpSocket;
       return { tcp, udp, port: bound.port };
     } catch (error) {
       tcp.close();
-      if (tries === 20) throw error;
+      if (wanted !== 0 || tries === 20) throw error;
     }
   }
 }
