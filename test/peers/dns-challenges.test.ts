@@ -181,19 +181,17 @@ describePeers(['knot'], 'DNS challenges with Knot', () => {
       expect(await valuesAt('_acme-challenge.given-up.two.test')).toEqual([]);
     });
 
-    it('asks the resolvers of the config instead when there are any, for the name that the authority will ask for', async () => {
+    it('asks the resolvers of the config instead when there are any', async () => {
       await using checker = await startDnsServer();
       const task = taskFor('given.example.test');
-      const answers = [
-        { name: '_acme-challenge.given.example.test', type: 'CNAME' as const, data: 'given.acme.elsewhere.test' },
-        { name: 'given.acme.elsewhere.test', type: 'TXT' as const, data: dns01Value(task.keyAuthorization) },
-      ];
-      checker.answer = () => (checker.seen.length > 1 ? { answers } : { answers: answers.slice(0, 1) });
+      const name = 'given.acme.elsewhere.test';
+      const record = { name, type: 'TXT' as const, data: dns01Value(task.keyAuthorization) };
+      checker.answer = () => ({ answers: checker.seen.length > 1 ? [record] : [] });
       const dns01 = solver({ checkers: [checker.server] });
       await dns01.present(task, signal());
-      expect(checker.seen.map(({ name, recursionDesired }) => [name, recursionDesired])).toEqual([
-        ['_acme-challenge.given.example.test', true],
-        ['_acme-challenge.given.example.test', true],
+      expect(checker.seen).toMatchObject([
+        { name, type: 'TXT', recursionDesired: true },
+        { name, type: 'TXT', recursionDesired: true },
       ]);
       await dns01.cleanUp(task);
     });

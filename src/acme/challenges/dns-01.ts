@@ -100,8 +100,7 @@ export function dns01Solver(options: Dns01Options): ChallengeSolver {
       presented.set(key, entry);
       try {
         await addRecord(provider, entry.record, signal);
-        const names = { alias: dns01Name(task.identifier.value), target: entry.record.name };
-        await waitUntilVisible(names, record.value, propagation, signal);
+        await waitUntilVisible(entry.record.name, record.value, propagation, signal);
       } catch (error) {
         // Whether the record was made may not be known; removing one that is not there is no mistake.
         const left = await takeAway(key, () => Promise.resolve(record), AbortSignal.timeout(CLEAN_UP_MS)).then(

@@ -29,12 +29,11 @@ const SILENCES = 2;
 
 /**
  * Resolves when every server that answers has the value, and at least one does.
- * @param alias - the name that the authority will ask for
- * @param target - where its aliases lead
+ * @param name - of the record, with aliases followed
  * @throws PorticoError `ACME_CHALLENGE_DNS_PROPAGATION` with what each server said last; the reason of the signal
  */
 export async function waitUntilVisible(
-  names: { readonly alias: string; readonly target: string },
+  name: string,
   value: string,
   options: PropagationOptions,
   signal: AbortSignal,
@@ -47,9 +46,9 @@ export async function waitUntilVisible(
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
-        servers ??= (await zoneServers(names.target, options.resolver, bound, options.authoritativePort)).servers;
+        servers ??= (await zoneServers(name, options.resolver, bound, options.authoritativePort)).servers;
         const clientOf = (server: DnsServer): DnsClient => options.clientOf(server, recursion);
-        const replies = await queryEach(servers, clientOf, recursion ? names.alias : names.target, 'TXT', bound);
+        const replies = await queryEach(servers, clientOf, name, 'TXT', bound);
         seen = missingAt(replies, value, silences);
         if (seen.length === 0) return;
       } catch (error) {
@@ -62,7 +61,7 @@ export async function waitUntilVisible(
   } catch (cause) {
     signal.throwIfAborted();
     if (!bound.aborted) throw cause;
-    const where = `${String(options.patienceMs / 1000)} s after ${names.target} was given the TXT value ${value}`;
+    const where = `${String(options.patienceMs / 1000)} s after ${name} was given the TXT value ${value}`;
     throw new PorticoError(
       'ACME_CHALLENGE_DNS_PROPAGATION',
       `${where}, not every DNS server has it: ${seen.join('; ')}.`,
