@@ -104,6 +104,12 @@ class PorticoApp implements App {
     this.#health.setReady('listeners', false, 'not listening yet');
     try {
       this.#lock = await this.#store.lock();
+      for (const problem of this.#lock.problems) {
+        this.#logger.error(
+          { code: problem.code, fix: problem.fix, err: problem },
+          'store problem; serving what it holds',
+        );
+      }
       this.#sources = await this.#openSources(this.#config);
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       this.#plane = await DataPlane.create(
