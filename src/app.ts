@@ -228,7 +228,8 @@ class PorticoApp implements App {
       store: this.#store,
       clock: this.#clock,
       onProblem: (problem) => {
-        this.#logger.warn(
+        // Peers refuse an expired certificate now; everything else can still be put right in time.
+        this.#logger[problem.code === 'CERT_EXPIRED' ? 'error' : 'warn'](
           { code: problem.code, fix: problem.fix, err: problem },
           'certificate problem; the one in use stays',
         );
