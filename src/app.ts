@@ -7,6 +7,7 @@ import { systemClock, type Clock } from './base/clock.ts';
 import { PorticoError, codeOf } from './base/errors.ts';
 import { collectCertificates, openSources, type CertificateSources } from './certificates.ts';
 import type { Config } from './config/index.ts';
+import { CertificateExporter, type ExportTarget } from './export/exporter.ts';
 import { xMatrixOrigin } from './matrix/x-matrix.ts';
 import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
 import { startMetricsServer, type MetricsServer } from './observability/admin-http.ts';
@@ -70,6 +71,7 @@ class PorticoApp implements App {
   #config: Config;
   #store: FileStore;
   #lock: StoreLock | null = null;
+  readonly #exporter: CertificateExporter;
   #sources: CertificateSources | null = null;
   #plane: DataPlane | null = null;
   #metricsServer: MetricsServer | null = null;
@@ -88,6 +90,7 @@ class PorticoApp implements App {
     this.#metrics = createMetrics(options.version === undefined ? {} : { version: options.version });
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
+    this.#exporter = this.#createExporter();
     this.#accessLog =
       accessLogStream === undefined
         ? NO_ACCESS_LOG
@@ -134,6 +137,7 @@ class PorticoApp implements App {
       );
       await this.#plane.start();
       this.#metricsServer = await this.#startMetricsServer(this.#config);
+      this.#export(this.#config, snapshot);
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -176,6 +180,7 @@ class PorticoApp implements App {
     if (this.#ticketTimer !== null) clearTimeout(this.#ticketTimer);
     this.#sources?.close();
     await this.#plane?.stop(deadlineMs);
+    await this.#exporter.close();
     await this.#changes.catch(() => undefined);
     await this.#metricsServer?.close();
     this.#accessLog.close();
@@ -200,8 +205,9 @@ class PorticoApp implements App {
     }
     const sources = await this.#openSources(config);
     let metricsServer = this.#metricsServer;
+    let snapshot: Snapshot;
     try {
-      const snapshot = await this.#snapshot(config, sources);
+      snapshot = await this.#snapshot(config, sources);
       if (JSON.stringify(config.metrics) !== JSON.stringify(this.#config.metrics)) {
         metricsServer = await this.#startMetricsServer(config);
       }
@@ -218,6 +224,7 @@ class PorticoApp implements App {
       this.#metricsServer = metricsServer;
     }
     this.#config = config;
+    this.#export(config, snapshot);
     this.#logger.level = config.log.level;
     this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');
   }
@@ -249,6 +256,7 @@ class PorticoApp implements App {
       if (this.#stopped || this.#plane === null || this.#sources === null) return;
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       await this.#plane.swap(snapshot, false);
+      this.#export(this.#config, snapshot);
       this.#logger.info({ version: snapshot.version }, reason);
     }).catch((error: unknown) => {
       this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);
@@ -267,6 +275,27 @@ class PorticoApp implements App {
       ticketKey: this.#ticketKey,
       caFiles: await readCaFiles(config),
     });
+  }
+
+  #createExporter(): CertificateExporter {
+    const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;
+    return new CertificateExporter({
+      store: this.#store,
+      environment: { PATH },
+      onExported: ({ target, written }) => {
+        const { name, chainPath, keyPath } = target;
+        this.#logger.info({ name, chain: chainPath, keyFile: keyPath, written }, 'certificate exported');
+      },
+      onProblem: (problem) => {
+        this.#logger.error({ code: problem.code, fix: problem.fix, err: problem }, 'certificate not exported');
+      },
+    });
+  }
+
+  /** Nobody waits for it: other programs' files are no reason to serve later. */
+  #export(config: Config, snapshot: Snapshot): void {
+    this.#exporter.setTargets(exportTargets(config));
+    void this.#exporter.exportChanged(snapshot.certificates);
   }
 
   async #startMetricsServer(config: Config): Promise<MetricsServer | null> {
@@ -303,6 +332,17 @@ class PorticoApp implements App {
       'homeserver cannot be reached',
     );
   }
+}
+
+function exportTargets(config: Config): ExportTarget[] {
+  return config.exports.map(({ name, chain, key, owner, mode, hook }) => ({
+    name,
+    chainPath: chain,
+    keyPath: key,
+    owner: owner ?? null,
+    mode,
+    hook: hook ?? null,
+  }));
 }
 
 async function readCaFiles(config: Config): Promise<Map<string, string>> {
