@@ -42,10 +42,10 @@ export async function runHook(run: HookRun, signal: AbortSignal): Promise<void> 
     // Not `close`: a service that the hook has started may keep the pipes open for ever.
     child.on('exit', (code, by) => resolve(code === 0 ? null : `ended with ${by ?? `exit code ${String(code)}`}`));
   });
-  let stopped: string | null = null;
+  const stopped: { why: string | null } = { why: null };
   let killTimer: NodeJS.Timeout | undefined;
   const stop = (why: string): void => {
-    stopped ??= why;
+    stopped.why ??= why;
     kill(child, 'SIGTERM');
     killTimer ??= setTimeout(() => kill(child, 'SIGKILL'), KILL_AFTER_MS);
   };
@@ -54,7 +54,7 @@ export async function runHook(run: HookRun, signal: AbortSignal): Promise<void> 
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const why = await ended;
-    if (stopped !== null) throw failed(run, stopped, output());
+    if (stopped.why !== null) throw failed(run, stopped.why, output());
     if (why !== null) throw failed(run, why, output());
   } finally {
     clearTimeout(limit);

@@ -3,7 +3,6 @@
  * `renewal/NAME.conf` tells the CA and the account, and accounts are JWKs in `accounts/HOST/PATH/ID/`.
  */
 import { createPrivateKey } from 'node:crypto';
-import type { JsonWebKey } from 'node:crypto';
 import { issuerIdOf } from '../stored-account.ts';
 import type { ContainedFiles } from './contained-files.ts';
 import { attempt, jsonMap, mapOf, noFindings, textOf, textsOf, type Findings } from './findings.ts';
@@ -51,7 +50,7 @@ async function readAccount(files: ContainedFiles, folder: string, findings: Find
   const registration = jsonMap(await files.text(`${folder}/regr.json`));
   findings.accounts.push({
     where: folder,
-    key: createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+    key: createPrivateKey({ key: jwk, format: 'jwk' }),
     uri: textOf(registration.uri, 'account URL'),
     contact: textsOf(mapOf(registration.body)?.contact),
     issuer: issuerIdOf(`https://${folder.split('/').slice(1, -1).join('/')}`),

@@ -23,7 +23,10 @@ export async function readTraefik(text: string, directories: readonly string[]):
     const resolver = mapOf(value);
     if (resolver === null) continue;
     const issuer = issuerOf(mapOf(resolver.Account), directories);
-    await attempt(findings, `${name}.Account`, () => Promise.resolve(readAccount(name, resolver, issuer, findings)));
+    await attempt(findings, `${name}.Account`, () => {
+      readAccount(name, resolver, issuer, findings);
+      return Promise.resolve();
+    });
     const certificates = Array.isArray(resolver.Certificates) ? (resolver.Certificates as unknown[]) : [];
     for (const [index, each] of certificates.entries()) {
       const where = `${name}.Certificates[${String(index)}]`;

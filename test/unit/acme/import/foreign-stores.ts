@@ -96,7 +96,7 @@ export async function caddySite(root: string, issuer: string, name: string, pair
 
 /** An account of certmagic's file storage. */
 export async function caddyAccount(root: string, issuer: string, email: string, key: KeyObject, uri: string) {
-  const place = `acme/${issuer}/users/${email === '' ? 'default' : email}/${email.split('@')[0] || 'default'}`;
+  const place = `acme/${issuer}/users/${email}/${email.replace(/@.*$/, '')}`;
   await put(root, `${place}.key`, key.export({ type: 'sec1', format: 'pem' }).toString());
   const account = { status: 'valid', contact: [`mailto:${email}`], termsOfServiceAgreed: true, orders: '', location: uri }; // prettier-ignore
   await put(root, `${place}.json`, JSON.stringify(account, null, '\t'));

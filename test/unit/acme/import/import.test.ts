@@ -72,9 +72,7 @@ async function storedAccount(issuer = LETS_ENCRYPT): Promise<StoredAccount | nul
 }
 
 function publicKeyOf(key: KeyObject | string): string {
-  return createPublicKey(key as string)
-    .export({ type: 'spki', format: 'pem' })
-    .toString();
+  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 }
 
 /** That one certificate and one account were taken whole. */
