@@ -18,6 +18,7 @@ const rooms = {
   store: { all: ['observability', 'base'], types: ['config'] },
   dns: { all: ['base'] },
   tls: { all: ['store', 'matrix', 'observability', 'base'], types: ['config'] },
+  export: { all: ['store', 'observability', 'base'], types: ['config'] },
   delegation: { all: ['dns', 'policy', 'matrix', 'observability', 'base'], types: ['config'] },
   policy: { all: ['matrix', 'observability', 'base'], types: ['config'] },
   admin: { all: ['observability', 'base'], types: ['config'] },

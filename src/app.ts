@@ -17,6 +17,7 @@ import {
   type CertificateSources,
 } from './certificates.ts';
 import type { Config } from './config/index.ts';
+import { CertificateExporter, type ExportTarget } from './export/exporter.ts';
 import { xMatrixOrigin } from './matrix/x-matrix.ts';
 import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
 import { startMetricsServer, type MetricsServer } from './observability/admin-http.ts';
@@ -99,6 +100,7 @@ class PorticoApp implements App {
   #config: Config;
   #store: FileStore;
   #lock: StoreLock | null = null;
+  readonly #exporter: CertificateExporter;
   #sources: CertificateSources | null = null;
   #plane: DataPlane | null = null;
   #metricsServer: MetricsServer | null = null;
@@ -125,6 +127,7 @@ class PorticoApp implements App {
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
     this.#challenges = options.challenges ?? new ChallengeBoard();
+    this.#exporter = this.#createExporter();
     this.#accessLog =
       accessLogStream === undefined
         ? NO_ACCESS_LOG
@@ -141,6 +144,12 @@ class PorticoApp implements App {
     this.#health.setReady('listeners', false, 'not listening yet');
     try {
       this.#lock = await this.#store.lock();
+      for (const problem of this.#lock.problems) {
+        this.#logger.error(
+          { code: problem.code, fix: problem.fix, err: problem },
+          'store problem; serving what it holds',
+        );
+      }
       this.#sources = await this.#openSources(this.#config);
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       this.#plane = await DataPlane.create(
@@ -168,6 +177,7 @@ class PorticoApp implements App {
       this.#certificates = snapshot.certificates;
       this.#seen = idsOf(snapshot);
       this.#metricsServer = await this.#startMetricsServer(this.#config);
+      this.#export(this.#config, snapshot);
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -241,6 +251,7 @@ class PorticoApp implements App {
     this.#sources?.close();
     this.#selfDialing.abort();
     await this.#plane?.stop(deadlineMs);
+    await this.#exporter.close();
     await this.#changes.catch(() => undefined);
     await this.#metricsServer?.close();
     this.#accessLog.close();
@@ -265,8 +276,9 @@ class PorticoApp implements App {
     }
     const sources = await this.#openSources(config);
     let metricsServer = this.#metricsServer;
+    let snapshot: Snapshot;
     try {
-      const snapshot = await this.#snapshot(config, sources);
+      snapshot = await this.#snapshot(config, sources);
       if (JSON.stringify(config.metrics) !== JSON.stringify(this.#config.metrics)) {
         metricsServer = await this.#startMetricsServer(config);
       }
@@ -284,6 +296,7 @@ class PorticoApp implements App {
       this.#metricsServer = metricsServer;
     }
     this.#config = config;
+    this.#export(config, snapshot);
     this.#logger.level = config.log.level;
     this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');
   }
@@ -295,7 +308,8 @@ class PorticoApp implements App {
       clock: this.#clock,
       onProblem: (problem, names) => {
         for (const name of names) this.#problems.set(name, problemRow(problem, this.#clock.now()));
-        this.#logger.warn(
+        // Peers refuse an expired certificate now; everything else can still be put right in time.
+        this.#logger[problem.code === 'CERT_EXPIRED' ? 'error' : 'warn'](
           { code: problem.code, fix: problem.fix, err: problem },
           'certificate problem; the one in use stays',
         );
@@ -316,6 +330,7 @@ class PorticoApp implements App {
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       await this.#plane.swap(snapshot, false);
       this.#onSwapped(this.#plane, snapshot);
+      this.#export(this.#config, snapshot);
       this.#logger.info({ version: snapshot.version }, reason);
     }).catch((error: unknown) => {
       this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);
@@ -372,6 +387,27 @@ class PorticoApp implements App {
     else this.#logger.warn(entry, 'cannot see whether a new certificate is served');
   }
 
+  #createExporter(): CertificateExporter {
+    const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;
+    return new CertificateExporter({
+      store: this.#store,
+      environment: { PATH },
+      onExported: ({ target, written }) => {
+        const { name, chainPath, keyPath } = target;
+        this.#logger.info({ name, chain: chainPath, keyFile: keyPath, written }, 'certificate exported');
+      },
+      onProblem: (problem) => {
+        this.#logger.error({ code: problem.code, fix: problem.fix, err: problem }, 'certificate not exported');
+      },
+    });
+  }
+
+  /** Nobody waits for it: other programs' files are no reason to serve later. */
+  #export(config: Config, snapshot: Snapshot): void {
+    this.#exporter.setTargets(exportTargets(config));
+    void this.#exporter.exportChanged(snapshot.certificates);
+  }
+
   async #startMetricsServer(config: Config): Promise<MetricsServer | null> {
     const { listen } = config.metrics;
     if (listen === null) return null;
@@ -410,6 +446,17 @@ class PorticoApp implements App {
 
 function idsOf(snapshot: Snapshot): Set<string> {
   return new Set(snapshot.certificates.map(({ id }) => id));
+}
+
+function exportTargets(config: Config): ExportTarget[] {
+  return config.exports.map(({ name, chain, key, owner, mode, hook }) => ({
+    name,
+    chainPath: chain,
+    keyPath: key,
+    owner: owner ?? null,
+    mode,
+    hook: hook ?? null,
+  }));
 }
 
 async function readCaFiles(config: Config): Promise<Map<string, string>> {

@@ -115,6 +115,9 @@ function parseChain(pem: string): Chain {
   if (blocks.length > MAX_CHAIN_CERTIFICATES) {
     throw unparsable(`it holds ${String(blocks.length)} certificates, which is a bundle and not a chain`);
   }
+  if (pem.split('-----BEGIN CERTIFICATE-----').length - 1 !== blocks.length) {
+    throw unparsable('a certificate in it is cut off');
+  }
   const [first, ...rest] = blocks.map((block, index) => {
     try {
       return new X509Certificate(block);

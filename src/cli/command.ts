@@ -87,7 +87,7 @@ export function parseFlags(
   }
   try {
     const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
-    const missing = operandNames[positionals.length];
+    const missing = operandNames[positionals.length] ?? operandNames[positionals.indexOf('')];
     if (missing !== undefined && values.help !== true) return { ok: false, message: `missing argument: ${missing}` };
     return { ok: true, flags: values as FlagValues, operands: positionals };
   } catch (error) {

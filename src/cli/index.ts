@@ -19,7 +19,7 @@ const COMMANDS = new Map<string, CommandEntry>([
   [
     'certs',
     {
-      summary: 'the certificates and their state; renew one',
+      summary: 'the certificates and their state; renew, export, import',
       load: async () => (await import('./certs/index.ts')).certsCommands,
     },
   ],

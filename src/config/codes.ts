@@ -215,6 +215,26 @@ export const CONFIG_CODES = {
     meaning: 'Warning: users other than the owner of a private key may read or change it.',
     fix: 'chmod 600 the file (or 640 with a group of its own).',
   },
+  CONFIG_EXPORT_NAME: {
+    meaning: 'An export names a certificate that this config does not have.',
+    fix: 'Use a name of a site, or add the name to the hosts of one.',
+  },
+  CONFIG_EXPORT_PATH: {
+    meaning: 'An export writes a file that another export writes, or that a certificate is read from.',
+    fix: 'Give each file a path of its own.',
+  },
+  CONFIG_COMMAND: {
+    meaning: 'The text is not a program with its arguments, or is meant for a shell, and no shell reads it.',
+    fix: 'Write a list of words such as [systemctl, reload, coturn], or call a script of your own.',
+  },
+  CONFIG_FILE_OWNER: {
+    meaning: 'The text is not USER or USER:GROUP.',
+    fix: 'Write names of this machine or numbers: root:turnserver, 0:107.',
+  },
+  CONFIG_FILE_MODE: {
+    meaning: 'The text is not a mode that a file with a private key may have.',
+    fix: 'Write "0600", or "0640" for a group that may read it, in quotes.',
+  },
   CONFIG_DEFAULT_NAME: {
     meaning: 'tls.default_name is a name that no certificate of this config covers.',
     fix: 'Use one of the names listed in the message, or remove the key.',

@@ -4,8 +4,8 @@ import type { CertificateData } from '../base/certificate.ts';
  * Where certificates come from: files, the local CA, later ACME.
  *
  * `certificateFor` is a three-way contract, so that a caller can write its loop without reading any implementation:
- * a value means "mine, and usable now"; `null` means "not mine, ask the next source"; a thrown `PorticoError` means
- * "mine, but broken" and must not be papered over with another source's certificate.
+ * a value means "mine, and the best there is" (usable now, or expired while it was in use); `null` means "not mine, ask the next
+ * source"; a thrown `PorticoError` means "mine, but broken" and must not be papered over with another source's certificate.
  */
 export interface CertificateSource {
   readonly kind: CertificateData['source'];

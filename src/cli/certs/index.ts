@@ -10,6 +10,20 @@ const COMMANDS = new Map<string, CommandEntry>([
     'renew',
     { summary: 'get a new certificate for a name now', load: async () => (await import('./renew.ts')).certsRenewCommand },
   ],
+  [
+    'export',
+    {
+      summary: 'write a certificate and its key for another program',
+      load: async () => (await import('./export.ts')).certsExportCommand,
+    },
+  ],
+  [
+    'import',
+    {
+      summary: "take certificates and accounts from another program's store",
+      load: async () => (await import('./import.ts')).certsImportCommand,
+    },
+  ],
 ]);
 
 /** The group. */

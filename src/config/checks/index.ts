@@ -5,6 +5,7 @@ import { defaultNameHasCertificate, everyNameHasSource, namesListedOnce } from '
 import type { SectionCheck, SiteCheck } from './check.ts';
 import { delegatedNameFits, delegationIsPossible } from './delegation.ts';
 import { clientDocumentKeys, supportDocument } from './documents.ts';
+import { exportNames, exportPaths } from './exports.ts';
 import { fallbackDirectory } from './fallback-files.ts';
 import { limitsAgree, limitsHighEnough } from './limits.ts';
 import { httpsForDocuments, listenersDoNotClash, onlyOnTls, tlsListenerExists } from './listeners.ts';
@@ -32,6 +33,8 @@ export const CHECKS: readonly SectionCheck[] = [
   everyNameHasSource,
   certificateFiles,
   defaultNameHasCertificate,
+  exportNames,
+  exportPaths,
   termsAgreed,
   issuersComplete,
   challengesPossible,
