@@ -78,7 +78,11 @@ export class AcmeAccount {
     }
     const settled = await settlePendingKey(options, record, signal);
     const url = settled.url ?? (await desk.register(settled.key, contact, signal));
-    const account = new AcmeAccount(options, { ...settled, url, contact: settled.url === null ? contact : settled.contact });
+    const account = new AcmeAccount(options, {
+      ...settled,
+      url,
+      contact: settled.url === null ? contact : settled.contact,
+    });
     if (settled.url === null) await account.#save();
     if (account.#record.contact !== contact) {
       await desk.changeContact(account.current, contact, signal);
@@ -123,7 +127,11 @@ export class AcmeAccount {
 }
 
 /** A roll-over was cut short: the authority is asked which of the two keys it has. */
-async function settlePendingKey(options: AccountOptions, record: AccountRecord, signal: AbortSignal): Promise<AccountRecord> {
+async function settlePendingKey(
+  options: AccountOptions,
+  record: AccountRecord,
+  signal: AbortSignal,
+): Promise<AccountRecord> {
   if (record.pendingKey === null) return record;
   const url = await options.desk.find(record.pendingKey, signal);
   const settled: AccountRecord =

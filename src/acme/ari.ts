@@ -64,7 +64,8 @@ export function readRenewalInfo(response: AcmeHttpResponse, now: number): Renewa
 
 /** RFC 3339 only: Date.parse takes much else. */
 function dateOf(value: unknown): number | null {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value)) return null;
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(value))
+    return null;
   const time = Date.parse(value);
   return Number.isNaN(time) ? null : time;
 }

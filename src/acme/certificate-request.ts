@@ -38,7 +38,9 @@ export async function createCertificateRequest(names: readonly string[], keyPem:
     {
       keys: {
         privateKey: await webcrypto.subtle.importKey('pkcs8', der(key, 'pkcs8'), algorithm, false, ['sign']),
-        publicKey: await webcrypto.subtle.importKey('spki', der(createPublicKey(keyPem), 'spki'), algorithm, true, ['verify']),
+        publicKey: await webcrypto.subtle.importKey('spki', der(createPublicKey(keyPem), 'spki'), algorithm, true, [
+          'verify',
+        ]),
       },
       signingAlgorithm: algorithm,
       extensions: [new SubjectAlternativeNameExtension(names.map(generalName))],

@@ -29,7 +29,11 @@ export function readDirectory(url: string, response: AcmeHttpResponse): AcmeDire
   const { status, headers, body } = response;
   if (status >= 300 && status < 400) {
     const target = headers.location;
-    throw invalid(url, `it redirects${target === undefined ? '' : ` to ${JSON.stringify(target.slice(0, 200))}`}`, 'Set acme.directory to the address that it redirects to, if you trust it.');
+    throw invalid(
+      url,
+      `it redirects${target === undefined ? '' : ` to ${JSON.stringify(target.slice(0, 200))}`}`,
+      'Set acme.directory to the address that it redirects to, if you trust it.',
+    );
   }
   if (status !== 200) throw invalid(url, `it answers with HTTP status ${String(status)}`);
   let raw: unknown;
@@ -37,7 +41,12 @@ export function readDirectory(url: string, response: AcmeHttpResponse): AcmeDire
     raw = JSON.parse(body);
   } catch (cause) {
     const what = /^\s*</.test(body) ? 'it is a web page' : 'it is not JSON';
-    throw invalid(url, what, 'Set acme.directory to the URL of the directory itself, as the authority documents it.', cause);
+    throw invalid(
+      url,
+      what,
+      'Set acme.directory to the URL of the directory itself, as the authority documents it.',
+      cause,
+    );
   }
   if (!isRecord(raw)) throw invalid(url, 'it is not a JSON object');
   const meta = isRecord(raw.meta) ? raw.meta : {};

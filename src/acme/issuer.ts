@@ -53,11 +53,27 @@ const STAGING: ReadonlyMap<string, string> = new Map([
 export function stagingIssuer(issuer: AcmeIssuer): AcmeIssuer | null {
   const directoryUrl = STAGING.get(issuer.directoryUrl);
   if (directoryUrl === undefined) return null;
-  return { ...issuer, id: issuerIdOf(directoryUrl), name: `${issuer.name}-staging`, directoryUrl, caPem: null, eab: null };
+  return {
+    ...issuer,
+    id: issuerIdOf(directoryUrl),
+    name: `${issuer.name}-staging`,
+    directoryUrl,
+    caPem: null,
+    eab: null,
+  };
 }
 
 /** Codes of failures that lie with the authority or the way to it. */
-const AUTHORITY_CODES = new Set(['ACME_UNREACHABLE', 'ACME_DIRECTORY_INVALID', 'ACME_RESPONSE_INVALID', 'ACME_PROFILE_UNKNOWN', 'ACME_CHAIN_REFUSED', 'ACME_ORDER_STUCK', 'ACME_CHALLENGE_NOT_OFFERED', 'ACME_ACCOUNT_BROKEN']);
+const AUTHORITY_CODES = new Set([
+  'ACME_UNREACHABLE',
+  'ACME_DIRECTORY_INVALID',
+  'ACME_RESPONSE_INVALID',
+  'ACME_PROFILE_UNKNOWN',
+  'ACME_CHAIN_REFUSED',
+  'ACME_ORDER_STUCK',
+  'ACME_CHALLENGE_NOT_OFFERED',
+  'ACME_ACCOUNT_BROKEN',
+]);
 
 /** True when the next authority may issue where this one did not; false when the cause lies with the name or this machine. */
 export function mayTryNextIssuer(error: unknown): boolean {

@@ -4,7 +4,8 @@ import type { ProblemData } from './problem.ts';
 const FIXES: Readonly<Record<string, string>> = {
   accountDoesNotExist:
     'Nothing once: Portico makes a new account. If it comes again, the directory in the config leads to another authority than before.',
-  alreadyReplaced: 'Nothing: the certificate was renewed already, and Portico orders without saying that it replaces one.',
+  alreadyReplaced:
+    'Nothing: the certificate was renewed already, and Portico orders without saying that it replaces one.',
   alreadyRevoked: 'Nothing: the certificate is revoked already.',
   badCSR: 'Set acme.key_type to a kind that this authority accepts, such as ecdsa-p256, and shorten the list of names.',
   badNonce: 'Nothing: Portico tries again. If it stays, something between here and the authority answers from a cache.',
@@ -31,7 +32,8 @@ const FIXES: Readonly<Record<string, string>> = {
   unauthorized:
     'The authority saw another answer than ours. Let every A and AAAA record of the name point to this machine; with DNS challenges let the record be at every name server of the zone.',
   unsupportedContact: 'Set acme.email to a plain e-mail address, or remove it.',
-  unsupportedIdentifier: 'This authority does not issue for this kind of name (an IP address, perhaps). Use another one.',
+  unsupportedIdentifier:
+    'This authority does not issue for this kind of name (an IP address, perhaps). Use another one.',
   userActionRequired: 'A person must visit the page that the authority names and agree to its new terms.',
 };
 

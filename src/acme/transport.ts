@@ -57,7 +57,10 @@ export class AcmeTransport {
       const { requestMs, responseBytes } = this.#limits;
       const outgoing = httpsRequest(url, {
         method: request.method,
-        headers: { ...request.headers, ...(request.body !== null && { 'content-length': Buffer.byteLength(request.body) }) },
+        headers: {
+          ...request.headers,
+          ...(request.body !== null && { 'content-length': Buffer.byteLength(request.body) }),
+        },
         agent: this.#agent,
         maxHeaderSize: MAX_HEAD_BYTES,
       });
@@ -98,7 +101,11 @@ export class AcmeTransport {
   }
 }
 
-function readBody(incoming: IncomingMessage, limit: number, done: (problem: string | null, body: string) => void): void {
+function readBody(
+  incoming: IncomingMessage,
+  limit: number,
+  done: (problem: string | null, body: string) => void,
+): void {
   const chunks: Buffer[] = [];
   let size = 0;
   incoming.on('data', (chunk: Buffer) => {
@@ -152,7 +159,11 @@ function unreachable(url: URL, why: string, cause?: unknown): PorticoError {
 }
 
 function invalid(url: URL, why: string): PorticoError {
-  return new PorticoError('ACME_RESPONSE_INVALID', `An answer of the certificate authority at ${url.host} is refused: ${why}.`, {
-    fix: 'Check acme.directory; if it is right, the fault is with the authority.',
-  });
+  return new PorticoError(
+    'ACME_RESPONSE_INVALID',
+    `An answer of the certificate authority at ${url.host} is refused: ${why}.`,
+    {
+      fix: 'Check acme.directory; if it is right, the fault is with the authority.',
+    },
+  );
 }
