@@ -564,7 +564,8 @@ function asPorticoError(error: unknown): PorticoError {
 
 /** Most answers are JSON; a certificate stays text. */
 function parsedBody({ headers, body }: AcmeHttpResponse): unknown {
-  if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '')) return body;
+  const isJson = /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '');
+  if (!isJson || body === '') return body;
   try {
     return JSON.parse(body);
   } catch (cause) {

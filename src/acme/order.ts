@@ -68,6 +68,8 @@ const READY_LIMIT_MS = 2 * 60 * 1000;
 /** Some authorities sign at leisure. */
 const ISSUE_LIMIT_MS = 20 * 60 * 1000;
 const MAX_NOT_READY = 3;
+/** How authorities say that they have no such order for this account. */
+const GONE_TYPES = new Set(['accountDoesNotExist', 'malformed', 'unauthorized']);
 /** Of a certificate that was found waiting at the authority. */
 const LEAST_LIFE_LEFT = 2 / 3;
 
@@ -322,8 +324,7 @@ class Obtaining {
       return await asking;
     } catch (error) {
       if (!(error instanceof AcmeProblem)) throw error;
-      const isGone =
-        [401, 403, 404, 410].includes(error.status) || ['accountDoesNotExist', 'malformed'].includes(error.type);
+      const isGone = error.status === 404 || error.status === 410 || GONE_TYPES.has(error.type);
       throw isGone ? new Stale(error) : error;
     }
   }
