@@ -77,7 +77,7 @@ const AUTHORITY_CODES = new Set([
 
 /** True when the next authority may issue where this one did not; false when the cause lies with the name or this machine. */
 export function mayTryNextIssuer(error: unknown): boolean {
-  if (error instanceof AcmeProblem) return !isAboutTheName(error.type);
+  if (error instanceof AcmeProblem) return !isAboutTheName(error);
   return error instanceof PorticoError && AUTHORITY_CODES.has(error.code);
 }
 

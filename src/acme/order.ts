@@ -68,6 +68,8 @@ const READY_LIMIT_MS = 2 * 60 * 1000;
 /** Some authorities sign at leisure. */
 const ISSUE_LIMIT_MS = 20 * 60 * 1000;
 const MAX_NOT_READY = 3;
+/** Of an alternate chain only. */
+const ALTERNATE_FAILURES = new Set(['ACME_CHAIN_REFUSED', 'ACME_PROBLEM', 'ACME_RESPONSE_INVALID', 'ACME_UNREACHABLE']);
 /** How authorities say that they have no such order for this account. */
 const GONE_TYPES = new Set(['accountDoesNotExist', 'malformed', 'unauthorized']);
 /** Of a certificate that was found waiting at the authority. */
@@ -307,12 +309,12 @@ class Obtaining {
     };
     if (preferredChain === null || isUnderRoot(offered.chain, preferredChain)) return check(offered.chain);
     for (const url of offered.alternates) {
-      const { chain } = await client.download(url, this.#signal);
-      if (!isUnderRoot(chain, preferredChain)) continue;
       try {
-        return check(chain);
+        const { chain } = await client.download(url, this.#signal);
+        if (isUnderRoot(chain, preferredChain)) return check(chain);
       } catch (error) {
-        if (codeOf(error) !== 'ACME_CHAIN_REFUSED') throw error;
+        // An alternate that cannot be had or used is no reason to go without a certificate: there is the default.
+        if (!ALTERNATE_FAILURES.has(codeOf(error))) throw error;
       }
     }
     return check(offered.chain);

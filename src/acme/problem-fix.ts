@@ -37,23 +37,31 @@ const FIXES: Readonly<Record<string, string>> = {
   userActionRequired: 'A person must visit the page that the authority names and agree to its new terms.',
 };
 
-/** Types that the authority gives for a validation it has made: the next authority would see the same. */
-const VALIDATION = new Set(['connection', 'dns', 'incorrectResponse', 'tls', 'unauthorized', 'compound']);
+/** What a validation can come to: the next authority would see the same. */
+const VALIDATION = new Set(['connection', 'dns', 'incorrectResponse', 'tls', 'unauthorized', 'malformed', 'compound']);
+
+/** Of a request, `unauthorized` says something else than of a validation. */
+const ACCOUNT_REFUSED =
+  "The authority refuses this account. If it was deactivated there, remove account.json of this authority from the store's folder acme: Portico then makes a new account.";
 
 /** The sentence for people. */
-export function fixFor({ type, detail, instance, subproblems }: ProblemData): string {
+export function fixFor({ type, status, detail, instance, subproblems }: ProblemData): string {
   const page = instance === null ? '' : ` See ${instance}`;
   // Let's Encrypt pauses a name after many failures, and only a person can end that, by a link in the text.
   if (type === 'rateLimited' && /paus/i.test(detail)) {
     return `A person must follow the link in the authority's message to end the pause, after the cause is mended.${page}`;
   }
+  if (type === 'unauthorized' && status !== 0) return `${ACCOUNT_REFUSED}${page}`;
   const inner = type === 'compound' ? [...new Set(subproblems.map((part) => part.type))] : [];
   const known = inner.flatMap((part) => FIXES[part] ?? []);
   if (known.length > 0) return `${known.join(' ')}${page}`;
   return `${(Object.hasOwn(FIXES, type) ? FIXES[type] : undefined) ?? 'See what the authority says.'}${page}`;
 }
 
-/** True when the cause lies with the name or the machine, so that another authority would refuse as well. */
-export function isAboutTheName(type: string): boolean {
-  return VALIDATION.has(type);
+/**
+ * True when the cause lies with the name or the machine, so that another authority would refuse as well: a problem of a
+ * challenge, which has no HTTP status.
+ */
+export function isAboutTheName({ type, status }: Pick<ProblemData, 'type' | 'status'>): boolean {
+  return status === 0 && VALIDATION.has(type);
 }

@@ -301,6 +301,17 @@ describe('65 and 66: an order that takes its time', () => {
     expect(Math.max(...setup.clock.waits)).toBe(15_000);
   });
 
+  it('is not polled at whatever pace the authority names: a minute at most, half a second at least', async () => {
+    await begin({ processingPolls: 2 });
+    const asked = ['99999999', '0', '-1', 'soon'];
+    ca.faults.after = (request, reply) => {
+      const isPolled = request.kind === 'order' && ca.certificates.length > 0;
+      return isPolled ? { ...reply, headers: { ...reply.headers, 'retry-after': asked.shift() ?? '' } } : reply;
+    };
+    await obtainOnce();
+    expect(setup.clock.waits).toEqual([60_000]);
+  });
+
   it('is given up after a bounded time, kept, and downloaded the next time without a second order', async () => {
     await begin({ processingPolls: 100_000 });
     expect(await failure(obtainOnce())).toMatchObject({ code: 'ACME_ORDER_STUCK' });
@@ -469,9 +480,11 @@ describe('68: chains that are refused', () => {
     expect(error.message).toContain('larger than 262144 bytes');
   });
 
-  it('an alternate chain that is bad is passed over for the default', async () => {
-    ca.faults.after = (request, reply) =>
-      request.path.endsWith('/1') ? text(ca.signer.intermediates.get('Fake Root B') ?? '') : reply;
+  it.each<[string, () => CaReply]>([
+    ['bad', () => text(ca.signer.intermediates.get('Fake Root B') ?? '')],
+    ['not there', () => problem(404, 'malformed', 'gone')],
+  ])('an alternate chain that is %s is passed over for the default', async (_name, make) => {
+    ca.faults.after = (request, reply) => (request.path.endsWith('/1') ? make() : reply);
     const { chain, key } = await obtainOnce({ preferredChain: 'Fake Root B' });
     expect(parseCertificate(chain, key, 'acme').names).toEqual(['example.com']);
   });

@@ -410,17 +410,14 @@ export class FakeCa {
       : { type: 'unauthorized', detail: `expected ${expected}, saw ${this.proofs.get(challenge.token ?? '')}` };
 
   async #finalize(url: string, { csr }: { csr: string }): Promise<CaReply> {
-    const order = this.orders.find((candidate) => url === `${candidate.url.replace('/order/', '/finalize/')}`);
+    const order = this.orders.find((candidate) => url === candidate.url.replace('/order/', '/finalize/'));
     if (order === undefined) return problem(404, 'malformed', 'no such order');
     this.#refresh(order);
     if (order.status !== 'ready') return problem(403, 'orderNotReady', `the order is ${order.status}`);
     const request = await readRequest(Buffer.from(csr, 'base64url'));
     const wanted = order.identifiers.map(({ value }) => value).toSorted();
-    if (
-      request === null ||
-      request.subject !== '' ||
-      JSON.stringify(request.names.toSorted()) !== JSON.stringify(wanted)
-    ) {
+    const isAsOrdered = request?.subject === '' && JSON.stringify(request.names.toSorted()) === JSON.stringify(wanted);
+    if (!isAsOrdered) {
       return problem(400, 'badCSR', `the request is for ${request?.names.join(', ')}`);
     }
     const { pem, certId } = await this.signer.sign({ names: request.names, publicKey: request.publicKey });

@@ -7,8 +7,8 @@ import { PorticoError } from '../../../src/base/errors.ts';
 import { parseKey } from '../../../src/store/store-key.ts';
 
 const LETSENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
-const problem = (type: string): PorticoError =>
-  readProblem({ type: `urn:ietf:params:acme:error:${type}`, detail: 'no' }, { status: 403, retryAfterMs: null });
+const problem = (type: string, status = 403): PorticoError =>
+  readProblem({ type: `urn:ietf:params:acme:error:${type}`, detail: 'no' }, { status, retryAfterMs: null });
 
 describe('issuerIdOf', () => {
   it('is a word for those that everybody knows', () => {
@@ -85,7 +85,7 @@ describe('issuers in order of preference', () => {
 
   it('are not all burnt for a name that does not answer', async () => {
     const asked: string[] = [];
-    const all = ask({ a: problem('connection'), b: 'certificate' });
+    const all = ask({ a: problem('connection', 0), b: 'certificate' });
     const attempt = firstIssuer(
       ['a', 'b'],
       (name) => (asked.push(name), all(name)),
@@ -96,13 +96,15 @@ describe('issuers in order of preference', () => {
   });
 
   it.each([
-    ['caa', true],
-    ['rejectedIdentifier', true],
-    ['serverInternal', true],
-    ['dns', false],
-    ['unauthorized', false],
-  ])('after %s: another one may issue: %s', (type, expected) => {
-    expect(mayTryNextIssuer(problem(type))).toBe(expected);
+    ['caa', 403, true],
+    ['caa', 0, true],
+    ['rejectedIdentifier', 400, true],
+    ['serverInternal', 500, true],
+    ['unauthorized', 403, true],
+    ['dns', 0, false],
+    ['unauthorized', 0, false],
+  ])('after %s with status %i: another one may issue: %s', (type, status, expected) => {
+    expect(mayTryNextIssuer(problem(type, status))).toBe(expected);
   });
 
   it('are left alone when the cause is here', () => {

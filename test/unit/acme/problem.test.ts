@@ -61,7 +61,11 @@ describe('a problem document', () => {
     ['somethingNew', /what the authority says/],
     ['constructor', /what the authority says/],
   ])('of type %s says who must change what', (type, fix) => {
-    expect(readProblem({ type: URN + type, detail: 'no' }, CONTEXT).fix).toMatch(fix);
+    expect(readProblem({ type: URN + type, detail: 'no' }, { status: 0, retryAfterMs: null }).fix).toMatch(fix);
+  });
+
+  it('of an account that is refused is not about A and AAAA', () => {
+    expect(readProblem({ type: `${URN}unauthorized`, detail: 'deactivated' }, CONTEXT).fix).toContain('account.json');
   });
 
   it('that pauses a name sends a person to the link', () => {
