@@ -9,10 +9,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { axios, Client as Library } from 'acme-client';
 import type { Clock } from '../base/clock.ts';
-import { messageOf, PorticoError } from '../base/errors.ts';
+import { PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 import { AcmeAccount } from './account.ts';
 import type { AccountDesk, StoredAccount } from './account.ts';
+import { alternateLinks } from './alternate-links.ts';
 import { readRenewalInfo } from './ari.ts';
 import { httpsUrl, readDirectory } from './directory.ts';
 import type { AcmeDirectory } from './directory.ts';
@@ -20,11 +21,15 @@ import type { AcmeIdentifier } from './identifier.ts';
 import type { AcmeIssuer } from './issuer.ts';
 import { pauseFor } from './pause.ts';
 import type { Pause } from './pause.ts';
+import { poll } from './poll.ts';
+import type { Pacing, Polled } from './poll.ts';
 import { AcmeProblem, readProblem } from './problem.ts';
 import type { RenewalInfo } from './renewal-info.ts';
+import { repeated } from './repeat.ts';
+import type { RepeatKind } from './repeat.ts';
 import { readAuthorization, readOrder } from './resources.ts';
 import type { AcmeAuthorization, AcmeOrder } from './resources.ts';
-import { boundWait, parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from './retry-after.ts';
 import { AcmeTransport, DEFAULT_ACME_LIMITS } from './transport.ts';
 import type { AcmeHttpLimits, AcmeHttpResponse } from './transport.ts';
 
@@ -111,21 +116,8 @@ export async function openAcmeClient(
   return client;
 }
 
-/** RFC 8555 §6.5: refused for its nonce, a request has not been looked at, so it can be sent again at once. */
-const MAX_NONCE_REPEATS = 10;
-/** For the network, and for an authority that asks for a moment. */
-const MAX_REPEATS = 3;
-/** A longer Retry-After is for the schedule, not for a request to wait out. */
-const MAX_PATIENCE_MS = 30_000;
-const FIRST_REPEAT_MS = 1000;
 const MAX_SPARE_NONCES = 16;
 const DIRECTORY_AGE_MS = 60 * 60 * 1000;
-const POLL_FIRST_MS = 500;
-const POLL_MOST_MS = 10_000;
-/** Bounds of a Retry-After that paces polling. */
-const POLL_BOUNDS = { least: 500, most: 60_000 };
-const MAX_POLLS = 2000;
-const MAX_ALTERNATES = 8;
 
 /** One request of the library, from the call that caused it to the wire. */
 interface Exchange {
@@ -216,7 +208,7 @@ class PacedClient implements AcmeClient {
     limitMs: number,
     signal: AbortSignal,
   ): Promise<AcmeOrder> {
-    return this.#poll(() => this.#readOrder(url, signal), done, limitMs, signal);
+    return poll(() => this.#readOrder(url, signal), done, limitMs, this.#pacing(signal));
   }
 
   async authorization(url: string, signal: AbortSignal): Promise<AcmeAuthorization> {
@@ -225,7 +217,7 @@ class PacedClient implements AcmeClient {
 
   async pollAuthorization(url: string, limitMs: number, signal: AbortSignal): Promise<AcmeAuthorization> {
     const done = (authorization: AcmeAuthorization): boolean => authorization.status !== 'pending';
-    return this.#poll(() => this.#readAuthorization(url, signal), done, limitMs, signal);
+    return poll(() => this.#readAuthorization(url, signal), done, limitMs, this.#pacing(signal));
   }
 
   async keyAuthorization(token: string): Promise<string> {
@@ -371,25 +363,12 @@ class PacedClient implements AcmeClient {
     return { value: readAuthorization(value[0], url), retryAfterMs: this.#retryAfter(last) };
   }
 
-  #retryAfter(response: AcmeHttpResponse | null): number | null {
-    return parseRetryAfter(response?.headers['retry-after'], this.#deps.clock.now());
+  #pacing(signal: AbortSignal): Pacing {
+    return { clock: this.#deps.clock, pause: (wait) => this.#pause(wait, signal) };
   }
 
-  async #poll<Resource>(
-    read: () => Promise<Polled<Resource>>,
-    done: (resource: Resource) => boolean,
-    limitMs: number,
-    signal: AbortSignal,
-  ): Promise<Resource> {
-    const deadline = this.#deps.clock.monotonic() + limitMs;
-    for (let round = 0; ; round += 1) {
-      const { value, retryAfterMs } = await read();
-      if (done(value)) return value;
-      const asked = boundWait(retryAfterMs, POLL_BOUNDS.least, POLL_BOUNDS.most);
-      const wait = asked ?? Math.min(POLL_MOST_MS, POLL_FIRST_MS * 2 ** round);
-      if (round >= MAX_POLLS || this.#deps.clock.monotonic() + wait > deadline) return value;
-      await this.#pause(wait, signal);
-    }
+  #retryAfter(response: AcmeHttpResponse | null): number | null {
+    return parseRetryAfter(response?.headers['retry-after'], this.#deps.clock.now());
   }
 
   /** The directory, read again when it is old: profiles come and go. */
@@ -489,13 +468,10 @@ class PacedClient implements AcmeClient {
     return this.#account;
   }
 
-  /**
-   * One call of the library.
-   * @param kind - `repeat`: asking twice changes nothing, so it is asked again when the network fails
-   */
+  /** One call of the library, and the last answer that it got. */
   async #call<Value>(
     signal: AbortSignal,
-    kind: 'repeat' | 'once',
+    kind: RepeatKind,
     call: () => Promise<Value>,
   ): Promise<{ readonly value: Value; readonly last: AcmeHttpResponse | null }> {
     return this.#repeated(signal, kind, async () => {
@@ -505,61 +481,9 @@ class PacedClient implements AcmeClient {
     });
   }
 
-  async #repeated<Value>(signal: AbortSignal, kind: 'repeat' | 'once', attempt: () => Promise<Value>): Promise<Value> {
-    let nonces = 0;
-    let repeats = 0;
-    for (;;) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (isBadNonce(error) && nonces < MAX_NONCE_REPEATS) {
-          nonces += 1;
-          continue;
-        }
-        const wait = repeats < MAX_REPEATS ? repeatAfter(error, kind, repeats) : null;
-        if (wait === null) throw asPorticoError(error);
-        repeats += 1;
-        await this.#pause(wait, signal);
-      }
-    }
+  async #repeated<Value>(signal: AbortSignal, kind: RepeatKind, attempt: () => Promise<Value>): Promise<Value> {
+    return repeated(attempt, kind, (wait) => this.#pause(wait, signal));
   }
-}
-
-interface Polled<Resource> {
-  readonly value: Resource;
-  readonly retryAfterMs: number | null;
-}
-
-function isBadNonce(error: unknown): boolean {
-  return error instanceof AcmeProblem && error.type === 'badNonce';
-}
-
-/** How long to wait before the same is asked again; null: not at all. */
-function repeatAfter(error: unknown, kind: 'repeat' | 'once', repeats: number): number | null {
-  const byItself = FIRST_REPEAT_MS * 3 ** repeats;
-  if (error instanceof AcmeProblem) {
-    // Turned away at the door, nothing has happened yet, whatever was asked (RFC 8555 §6.6).
-    const turnedAway = error.status === 429 || error.status === 503;
-    if (turnedAway && error.retryAfterMs !== null) {
-      return error.retryAfterMs <= MAX_PATIENCE_MS ? Math.max(POLL_BOUNDS.least, error.retryAfterMs) : null;
-    }
-    return kind === 'repeat' && error.status >= 500 ? byItself : null;
-  }
-  const isNetwork = error instanceof PorticoError && error.code === 'ACME_UNREACHABLE';
-  return kind === 'repeat' && isNetwork ? byItself : null;
-}
-
-/** What the library throws by itself is about an answer that lacks something. */
-function asPorticoError(error: unknown): PorticoError {
-  if (error instanceof PorticoError) return error;
-  return new PorticoError(
-    'ACME_RESPONSE_INVALID',
-    `The certificate authority's answer is of no use: ${messageOf(error)}.`,
-    {
-      fix: 'Portico tries again; if it stays, the fault is with the authority.',
-      cause: error,
-    },
-  );
 }
 
 /** Most answers are JSON; a certificate stays text. */
@@ -597,15 +521,4 @@ function accountUrlOf(library: Library): string {
   throw new PorticoError('ACME_RESPONSE_INVALID', 'The certificate authority gave the account no https address.', {
     fix: 'Portico tries again; if it stays, the fault is with the authority.',
   });
-}
-
-/** `<https://…>;rel="alternate"`, RFC 8288; several stand in one field, separated by commas. */
-function alternateLinks(field: string | undefined): string[] {
-  const links = (field ?? '').matchAll(
-    /<([^<>]{1,2000})>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]{0,200}"|[^\s",;]{1,200}))*)/g,
-  );
-  return [...links]
-    .filter(([, , parameters = '']) => /;\s*rel\s*=\s*"?alternate"?\s*(?:;|$)/i.test(parameters))
-    .flatMap(([, url]) => httpsUrl(url) ?? [])
-    .slice(0, MAX_ALTERNATES);
 }
