@@ -9,6 +9,7 @@ import { installH2spec } from './install/h2spec.ts';
 import { installHttpx } from './install/httpx.ts';
 import { installKnot } from './install/knot.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
+import { installPebble } from './install/pebble.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
 import type { PeerName, PeerState } from './install/peer.ts';
 import { removeLeftovers } from './install/place.ts';
@@ -31,6 +32,7 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   h2spec: installH2spec,
   httpx: installHttpx,
   knot: installKnot,
+  pebble: installPebble,
 };
 
 /** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */
