@@ -48,9 +48,17 @@ export class AttemptStore {
     }
   }
 
-  /** Null: nothing failed since the last success. */
-  get(id: string): AttemptState | null {
-    return this.#states.get(id) ?? null;
+  /**
+   * Null: nothing failed since the last success. When the clock went back behind the last failure, its wait begins anew now:
+   * otherwise it would begin anew at every look.
+   * @param now - milliseconds since the epoch
+   */
+  get(id: string, now: number): AttemptState | null {
+    const state = this.#states.get(id) ?? null;
+    if (state === null || state.lastAt <= now) return state;
+    const anchored = { ...state, lastAt: now };
+    this.#states.set(id, anchored);
+    return anchored;
   }
 
   /** Counts in memory at once, and resolves when the store has it or has been found unwritable. Never rejects. */

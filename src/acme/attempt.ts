@@ -149,8 +149,9 @@ async function askIssuer(issuer: Issuer, task: AttemptTask, deps: AttemptDeps, s
     if (result.droppedReplaces && request.replaces !== null) budget.reserve({ ...question, exempt: false });
     return { kind: 'issued', result, issuer, session, askedProfile: request.profile };
   } catch (error) {
-    reservation?.release();
+    // What was broken off goes on at the next start, and is not counted again then.
     if (signal.aborted) return { kind: 'aborted' };
+    reservation?.release();
     const problem = caProblemOf(error);
     for (const name of failedNames(problem)) budget.validationFailed(name);
     if (isRateLimited(problem)) budget.rateLimited(question, problem.detail, problem.retryAfterMs);

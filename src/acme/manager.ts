@@ -347,7 +347,7 @@ export class AcmeManager {
     const { held, waiting, forced, unread } = entry;
     if (waiting !== null && waiting.until > this.#deps.clock.monotonic()) return waiting;
     if (forced) return { at: now, reason: 'asked for' };
-    const attempts = this.#attempts.get(entry.plan.id);
+    const attempts = this.#attempts.get(entry.plan.id, now);
     if (held === null) {
       const allowed = nextAttemptAt(attempts, now);
       if (allowed === Infinity) return { at: allowed, reason: 'paused by the CA until `portico certs renew`' };
@@ -414,6 +414,7 @@ export class AcmeManager {
     const work: { readonly entry: Entry; readonly urgency: number; readonly start: () => void }[] = [];
     for (const entry of this.#entries.values()) {
       this.#lament(entry, now);
+      anchor(entry, now);
       if (entry.running !== null) continue;
       if (entry.unsavedUntil !== null && entry.unsavedUntil <= clock.monotonic()) {
         work.push({ entry, urgency: 0, start: () => this.#run(entry, false, () => this.#save(entry)) });
@@ -476,7 +477,7 @@ export class AcmeManager {
         keyType: this.#plan.keyType,
         held: entry.held,
         replaces: entry.held === null || entry.ari === null ? null : this.#deps.ariCertId(entry.held.certificate.chain),
-        failures: this.#attempts.get(plan.id)?.failures ?? 0,
+        failures: this.#attempts.get(plan.id, this.#deps.clock.now())?.failures ?? 0,
       },
       {
         issuers: this.#plan.issuers,
@@ -612,7 +613,7 @@ export class AcmeManager {
   async #failed(entry: Entry, failure: Failure): Promise<void> {
     const now = this.#deps.clock.now();
     const remaining = entry.held === null ? null : entry.held.certificate.notAfter - now;
-    const before = this.#attempts.get(entry.plan.id);
+    const before = this.#attempts.get(entry.plan.id, now);
     const state = afterFailure(before, failure, now, remaining, this.#deps.random);
     entry.forced = false;
     await this.#attempts.set(entry.plan.id, state);
@@ -681,7 +682,7 @@ export class AcmeManager {
   #stateOf(entry: Entry): CertificateState {
     const now = this.#deps.clock.now();
     const { held, ari, running } = entry;
-    const attempts = this.#attempts.get(entry.plan.id);
+    const attempts = this.#attempts.get(entry.plan.id, now);
     const due = this.#due(entry, now);
     const problem = attempts?.problem ?? null;
     return {
@@ -765,6 +766,12 @@ function hold(entry: Entry, held: StoredCertificate): void {
   entry.waiting = null;
   entry.addressChecks = 0;
   entry.saidExpired = null;
+}
+
+/** Moments that a clock which went back made future: they count from now, or waiting for them would begin anew at every look. */
+function anchor(entry: Entry, now: number): void {
+  if (entry.ariAskedAt !== null && entry.ariAskedAt > now) entry.ariAskedAt = now;
+  if (entry.held !== null && entry.held.obtainedAt > now) entry.held = { ...entry.held, obtainedAt: now };
 }
 
 function coversAll({ certificate }: StoredCertificate, plan: PlannedCertificate): boolean {

@@ -42,7 +42,7 @@ const SHORT_LIVED = 10 * DAY;
 /** Around the date that follows from the lifetime, so that certificates made together are not renewed together. */
 const SPREAD = 0.02;
 /** So that a CA that always says "now" is not obeyed for ever: how soon after a certificate came the next may be ordered. */
-const MIN_REST = HOUR;
+const MIN_REST = 6 * HOUR;
 const MIN_REST_SHARE = 1 / 20;
 /** Whatever the CA suggests, this part of the life stays for failures. */
 const RESERVE = 1 / 6;

@@ -33,7 +33,7 @@ describe('AttemptStore', () => {
     const { attempts } = await open(store);
     const state = failedAt(NOW, failedAt(NOW - DAY));
     await attempts.set('example.com', state);
-    expect((await open(store)).attempts.get('example.com')).toEqual(state);
+    expect((await open(store)).attempts.get('example.com', NOW)).toEqual(state);
   });
 
   it('forgets on clear, in the store too', async () => {
@@ -41,8 +41,15 @@ describe('AttemptStore', () => {
     const { attempts } = await open(store);
     await attempts.set('example.com', failedAt(NOW));
     await attempts.clear('example.com');
-    expect(attempts.get('example.com')).toBeNull();
+    expect(attempts.get('example.com', NOW)).toBeNull();
     expect(await store.list('acme')).toEqual([]);
+  });
+
+  it('begins the wait anew, once, when the clock went back', async () => {
+    const { attempts } = await open(await lockedStore());
+    await attempts.set('example.com', failedAt(NOW));
+    expect(attempts.get('example.com', NOW - DAY)?.lastAt).toBe(NOW - DAY);
+    expect(attempts.get('example.com', NOW - DAY + 1000)?.lastAt).toBe(NOW - DAY);
   });
 
   it('prunes what is neither planned nor recent', async () => {
@@ -51,13 +58,13 @@ describe('AttemptStore', () => {
     await attempts.set('recent', failedAt(NOW - 20 * DAY));
     await attempts.set('old', failedAt(NOW - 40 * DAY));
     await attempts.prune(new Set(['planned']), NOW);
-    expect(['planned', 'recent', 'old'].map((id) => attempts.get(id) !== null)).toEqual([true, true, false]);
+    expect(['planned', 'recent', 'old'].map((id) => attempts.get(id, NOW) !== null)).toEqual([true, true, false]);
   });
 
   it('counts in memory when the store cannot be written, and says so', async () => {
     const { attempts, problems } = await open(new MemoryStore());
     await attempts.set('example.com', failedAt(NOW));
-    expect(attempts.get('example.com')?.failures).toBe(1);
+    expect(attempts.get('example.com', NOW)?.failures).toBe(1);
     expect(problems.map(({ code }) => code)).toEqual(['ACME_STATE_UNWRITABLE']);
   });
 
@@ -67,7 +74,7 @@ describe('AttemptStore', () => {
         const store = await lockedStore();
         await store.put('acme/attempts/example.com.json', text);
         const { attempts, problems } = await open(store);
-        expect(attempts.get('example.com')).toBeNull();
+        expect(attempts.get('example.com', NOW)).toBeNull();
         expect(problems.map(({ code }) => code)).toEqual(['ACME_STATE_UNREADABLE']);
       }),
     );
