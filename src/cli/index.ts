@@ -23,6 +23,13 @@ const COMMANDS = new Map<string, Entry>([
     { summary: 'read the config and print every problem', load: async () => (await import('./check.ts')).checkCommand },
   ],
   [
+    'plan',
+    {
+      summary: 'print what follows from the config: names, certificates, DNS records',
+      load: async () => (await import('./plan.ts')).planCommand,
+    },
+  ],
+  [
     'schema',
     { summary: "print the config's JSON Schema", load: async () => (await import('./schema.ts')).schemaCommand },
   ],
