@@ -12,17 +12,20 @@ import { attemptOrder } from './attempt.ts';
 import type { AttemptOutcome } from './attempt.ts';
 import { AttemptStore } from './attempt-store.ts';
 import { afterFailure, nextAttemptAt } from './attempts.ts';
-import type { AttemptProblem, Failure } from './attempts.ts';
+import type { Failure } from './attempts.ts';
 import { IssuerBudget } from './budget.ts';
 import type { LimitName } from './budget.ts';
 import { failureOf, problemOf } from './ca-problem.ts';
+import { certificateState } from './certificate-state.ts';
+import type { CertificateState, Due } from './certificate-state.ts';
 import { needsNoAddress } from './challenge-choice.ts';
 import type { ChallengeChoice } from './challenge-choice.ts';
+import { anchor, coversAll, hold, newEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
 import type { AcmeObserver, CertificateEvent } from './events.ts';
 import type { Issuer, IssuerSession, OrderRequest } from './issuing.ts';
 import type { PlannedCertificate } from './planned-certificates.ts';
-import type { RenewalInfo } from './renewal-info.ts';
-import { decideRenewal, nextRenewalInfoPoll, seededRandom } from './schedule.ts';
+import { decideRenewal, nextRenewalInfoPoll } from './schedule.ts';
 import { deleteStoredCertificate, readStoredCertificates, writeStoredCertificate } from './stored-certificates.ts';
 import type { StoredCertificate } from './stored-certificates.ts';
 
@@ -53,28 +56,6 @@ export interface AcmeManagerDeps {
   readonly parallel?: number;
 }
 
-/** One planned certificate as `portico certs list` shows it. */
-export interface CertificateState {
-  readonly id: string;
-  readonly names: readonly string[];
-  readonly source: 'acme';
-  /** Null as long as there is no certificate. */
-  readonly issuer: string | null;
-  readonly profile: string | null;
-  /** ISO 8601. */
-  readonly not_after: string | null;
-  /** With one decimal; negative when it has expired. */
-  readonly days_left: number | null;
-  /** ISO 8601; null when nothing is planned before somebody acts. */
-  readonly next_renewal: string | null;
-  readonly reason: string;
-  readonly last_problem: (Omit<AttemptProblem, 'at'> & { readonly at: string }) | null;
-  /** Failures in a row. */
-  readonly failures: number;
-  readonly under_way: boolean;
-  readonly renewal_info: { readonly start: string; readonly end: string; readonly url: string | null } | null;
-}
-
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -89,43 +70,6 @@ const MAX_ADDRESS_WAIT = HOUR;
 const MAX_BUDGET_WAIT = HOUR;
 /** How long an unplanned, expired certificate stays in the store. */
 const KEEP_UNPLANNED = 30 * DAY;
-
-/** Not before `until` (monotonic clock), for a reason that is no failure. */
-interface Waiting {
-  readonly until: number;
-  /** Wall clock, for people. */
-  readonly at: number;
-  readonly reason: string;
-}
-
-interface Entry {
-  plan: PlannedCertificate;
-  held: StoredCertificate | null;
-  /** Of `held`, for its place in a window. */
-  share: number;
-  /** `held` is in memory only; when it is tried to be stored again, monotonic. */
-  unsavedUntil: number | null;
-  /** Forgets the order that `held` came from; null when that is done. Not before `held` is stored: the order has its key. */
-  discard: (() => Promise<void>) | null;
-  /** It may be in the store, which could not be read. */
-  unread: boolean;
-  ari: RenewalInfo | null;
-  ariFailures: number;
-  /** Null: not asked since `held` came. */
-  ariAskedAt: number | null;
-  waiting: Waiting | null;
-  addressChecks: number;
-  /** Somebody asked for a renewal now. */
-  forced: boolean;
-  running: { readonly abort: AbortController; readonly ordering: boolean } | null;
-  /** When it was last said that it has expired, monotonic. */
-  saidExpired: number | null;
-}
-
-interface Due {
-  readonly at: number;
-  readonly reason: string;
-}
 
 /** Open it, give it plans, ask it for certificates, close it. */
 export class AcmeManager {
@@ -240,7 +184,10 @@ export class AcmeManager {
 
   /** All planned certificates, in the order of the plan. */
   state(): CertificateState[] {
-    return [...this.#entries.values()].map((entry) => this.#stateOf(entry));
+    const now = this.#deps.clock.now();
+    return [...this.#entries.values()].map((entry) =>
+      certificateState(entry, this.#attempts.get(entry.plan.id, now), this.#due(entry, now), now),
+    );
   }
 
   /** What is left of each authority's limits, by its name. */
@@ -622,11 +569,11 @@ export class AcmeManager {
   }
 
   async #poll(entry: Entry, signal: AbortSignal): Promise<void> {
-    const { clock, ariCertId } = this.#deps;
+    const { clock } = this.#deps;
     const { held } = entry;
     const issuer = held === null ? undefined : this.#issuerOf(held);
     if (held === null || issuer === undefined) return;
-    const certId = ariCertId(held.certificate.chain);
+    const certId = this.#deps.ariCertId(held.certificate.chain);
     try {
       const session = await this.#session(issuer, signal);
       const answer = certId === null ? null : await session.renewalInfo(certId, signal);
@@ -679,30 +626,6 @@ export class AcmeManager {
     this.#tell(entry, { kind: 'expired', notAfter: held.certificate.notAfter });
   }
 
-  #stateOf(entry: Entry): CertificateState {
-    const now = this.#deps.clock.now();
-    const { held, ari, running } = entry;
-    const attempts = this.#attempts.get(entry.plan.id, now);
-    const due = this.#due(entry, now);
-    const problem = attempts?.problem ?? null;
-    return {
-      id: entry.plan.id,
-      names: entry.plan.names,
-      source: 'acme',
-      issuer: held?.issuerName ?? null,
-      profile: held?.profile ?? null,
-      not_after: held === null ? null : isoTime(held.certificate.notAfter),
-      days_left: held === null ? null : Math.round(((held.certificate.notAfter - now) / DAY) * 10) / 10,
-      next_renewal: isoTime(due.at),
-      reason: due.reason,
-      last_problem: problem === null ? null : { ...problem, at: isoTime(problem.at) ?? '' },
-      failures: attempts?.failures ?? 0,
-      under_way: running?.ordering ?? false,
-      renewal_info:
-        ari === null ? null : { start: isoTime(ari.start) ?? '', end: isoTime(ari.end) ?? '', url: ari.explanationUrl },
-    };
-  }
-
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
@@ -735,49 +658,6 @@ type EventBody = CertificateEvent extends infer Event
     : never
   : never;
 
-function newEntry(plan: PlannedCertificate): Entry {
-  return {
-    plan,
-    held: null,
-    share: 0,
-    unsavedUntil: null,
-    discard: null,
-    unread: false,
-    ari: null,
-    ariFailures: 0,
-    ariAskedAt: null,
-    waiting: null,
-    addressChecks: 0,
-    forced: false,
-    running: null,
-    saidExpired: null,
-  };
-}
-
-/** Takes a certificate into use; what was known of the one before is void. */
-function hold(entry: Entry, held: StoredCertificate): void {
-  entry.held = held;
-  entry.share = seededRandom(held.certificate.id)();
-  entry.unsavedUntil = null;
-  entry.discard = null;
-  entry.ari = null;
-  entry.ariFailures = 0;
-  entry.ariAskedAt = null;
-  entry.waiting = null;
-  entry.addressChecks = 0;
-  entry.saidExpired = null;
-}
-
-/** Moments that a clock which went back made future: they count from now, or waiting for them would begin anew at every look. */
-function anchor(entry: Entry, now: number): void {
-  if (entry.ariAskedAt !== null && entry.ariAskedAt > now) entry.ariAskedAt = now;
-  if (entry.held !== null && entry.held.obtainedAt > now) entry.held = { ...entry.held, obtainedAt: now };
-}
-
-function coversAll({ certificate }: StoredCertificate, plan: PlannedCertificate): boolean {
-  return plan.names.every((name) => certificate.names.includes(name) || coversName(certificate.names, name));
-}
-
 /** Valid ones first, then the one that ends last. */
 function rank(certificate: CertificateData, now: number): number {
   return certificate.notAfter + (validityProblem(certificate, now) === null ? 1e15 : 0);
@@ -785,11 +665,6 @@ function rank(certificate: CertificateData, now: number): number {
 
 function afterFailures(count: number): string {
   return `after ${String(count)} failed attempt${count === 1 ? '' : 's'}`;
-}
-
-/** Null for what no date can hold. */
-function isoTime(at: number): string | null {
-  return Number.isFinite(at) && Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : null;
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -106,9 +106,8 @@ export function nextRenewalInfoPoll(question: PollQuestion): number {
   if (lastAt === null) return now;
   const life = certificate.notAfter - certificate.notBefore;
   const usual = Math.min(DEFAULT_POLL, life / 10);
-  const asked = ari?.retryAfterMs ?? null;
-  const wait =
-    failures > 0 ? Math.min(usual, FIRST_POLL_RETRY * 2 ** Math.min(failures - 1, 10)) : asked === null ? usual : asked;
+  const retry = Math.min(usual, FIRST_POLL_RETRY * 2 ** Math.min(failures - 1, 10));
+  const wait = failures > 0 ? retry : (ari?.retryAfterMs ?? usual);
   return Math.max(now, Math.min(lastAt, now) + clamp(wait, MIN_POLL, MAX_POLL));
 }
 

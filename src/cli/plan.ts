@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { exitCodeOf, readConfigFile } from './config-file.ts';
 import { persistRecordsSection } from './plan/persist-records.ts';
 import { planJson, printPlan } from './plan/section.ts';
-import type { PlanSectionMaker } from './plan/section.ts';
+import type { PlanSection, PlanSectionMaker } from './plan/section.ts';
 import { certificatesSection, sitesSection } from './plan/sites.ts';
 import { printProblems } from './problems.ts';
 
@@ -25,7 +25,8 @@ codes: 0 fine, 1 the file has errors, 2 wrong usage or no file that can be read.
       return exitCodeOf(result);
     }
     const context = { config: result.config, store: new FileStore(result.config.store.path) };
-    const sections = await Promise.all(SECTIONS.map((make) => make(context)));
+    const sections: PlanSection[] = [];
+    for (const make of SECTIONS) sections.push(await make(context));
     if (flags.json === true) terminal.out(JSON.stringify(planJson(sections), null, 2));
     else printPlan(sections, terminal);
     return exitCodeOf(result);

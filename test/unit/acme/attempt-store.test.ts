@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AttemptStore } from '../../../src/acme/attempt-store.ts';
 import { afterFailure } from '../../../src/acme/attempts.ts';
 import type { AttemptState } from '../../../src/acme/attempts.ts';
-import { PorticoError } from '../../../src/base/errors.ts';
+import type { PorticoError } from '../../../src/base/errors.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 
 const NOW = Date.UTC(2026, 10, 28);

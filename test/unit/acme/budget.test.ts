@@ -5,7 +5,7 @@ import type { BudgetQuestion } from '../../../src/acme/budget.ts';
 import { limitsOf } from '../../../src/acme/rate-limits.ts';
 import type { IssuerLimits } from '../../../src/acme/rate-limits.ts';
 import { registeredDomain } from '../../../src/acme/registered-domain.ts';
-import { PorticoError } from '../../../src/base/errors.ts';
+import type { PorticoError } from '../../../src/base/errors.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 
 const MINUTE = 60_000;

@@ -1,10 +1,11 @@
 /** A manager on a fake clock, a memory store and authorities that do as they are told. */
 import { vi } from 'vitest';
+import type { CertificateState } from '../../../src/acme/certificate-state.ts';
 import type { ChallengeChoice } from '../../../src/acme/challenge-choice.ts';
 import type { CertificateEvent } from '../../../src/acme/events.ts';
 import type { Issuer, IssuerSession, OrderRequest, OrderResult } from '../../../src/acme/issuing.ts';
 import { AcmeManager } from '../../../src/acme/manager.ts';
-import type { AcmePlan, CertificateState } from '../../../src/acme/manager.ts';
+import type { AcmePlan } from '../../../src/acme/manager.ts';
 import { planCertificate } from '../../../src/acme/planned-certificates.ts';
 import type { IssuerLimits } from '../../../src/acme/rate-limits.ts';
 import type { RenewalInfo } from '../../../src/acme/renewal-info.ts';
