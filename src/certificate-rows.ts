@@ -74,6 +74,8 @@ export async function certificatesAtRest(config: Config, store: Store, now: numb
   for (const entry of config.certificates) {
     if (entry.source === 'files') {
       rows.push(await fileRow(entry.names, entry.files.chain, now));
+    } else if (entry.source === 'acme') {
+      rows.push(emptyRow(entry.names, 'acme', 'only the running process knows', null));
     } else {
       for (const name of entry.names) rows.push(await localCaRow(store, name, now));
     }

@@ -33,12 +33,20 @@ const MAX_PLAIN = 100;
  * @param directoryUrl - a valid https URL
  */
 export function issuerIdOf(directoryUrl: string): string {
-  const known = KNOWN.get(directoryUrl);
-  if (known !== undefined) return known;
   const url = new URL(directoryUrl);
-  const plain = (url.host + url.pathname).toLowerCase().replaceAll(/[^a-z0-9.]+|\.{2,}/g, '-');
+  const known = KNOWN.get(url.href);
+  if (known !== undefined) return known;
+  const plain = (url.host + url.pathname)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.]+|\.{2,}/g, '-')
+    .replaceAll(/^[.-]+|[.-]+$/g, '');
   const tag = createHash('sha256').update(url.href).digest('hex').slice(0, 12);
-  return `${plain.replaceAll(/^[.-]+|[.-]+$/g, '').slice(0, MAX_PLAIN)}-${tag}`;
+  return `${plain === '' ? 'ca' : plain.slice(0, MAX_PLAIN)}-${tag}`;
+}
+
+/** The authority for people, where no config gives it a name: `letsencrypt`, or the directory's URL. */
+export function issuerNameOf(directoryUrl: string): string {
+  return KNOWN.get(new URL(directoryUrl).href) ?? directoryUrl;
 }
 
 /** Directory URLs with the directory of the same authority's staging environment. */

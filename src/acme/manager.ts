@@ -8,6 +8,7 @@ import type { CertificateData } from '../base/certificate.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
+import { adoptableFor } from './adopt.ts';
 import { attemptOrder } from './attempt.ts';
 import type { AttemptOutcome } from './attempt.ts';
 import { AttemptStore } from './attempt-store.ts';
@@ -23,7 +24,8 @@ import type { ChallengeChoice } from './challenge-choice.ts';
 import { anchor, coversAll, hold, newEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { AcmeObserver, CertificateEvent } from './events.ts';
-import type { Issuer, IssuerSession, OrderRequest } from './issuing.ts';
+import type { Issuer, IssuerSession } from './issuing.ts';
+import type { OrderRequest } from './order.ts';
 import type { PlannedCertificate } from './planned-certificates.ts';
 import { decideRenewal, nextRenewalInfoPoll } from './schedule.ts';
 import { deleteStoredCertificate, readStoredCertificates, writeStoredCertificate } from './stored-certificates.ts';
@@ -77,6 +79,8 @@ export class AcmeManager {
   readonly #attempts: AttemptStore;
   readonly #budgets = new Map<string, IssuerBudget>();
   readonly #sessions = new Map<string, { readonly fingerprint: string; readonly session: Promise<IssuerSession> }>();
+  /** Of settings that are no longer; something may still be under way with them. */
+  #retired: Promise<IssuerSession>[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -203,6 +207,8 @@ export class AcmeManager {
     this.#timer = null;
     for (const { running } of this.#entries.values()) running?.abort.abort();
     await Promise.all(this.#running);
+    this.#retired.push(...[...this.#sessions.values()].map(({ session }) => session));
+    await this.#closeRetired();
     for (const budget of this.#budgets.values()) await budget.settled();
   }
 
@@ -242,8 +248,8 @@ export class AcmeManager {
       const entry = before.get(planned.id) ?? this.#leaving.get(planned.id) ?? newEntry(planned);
       this.#leaving.delete(planned.id);
       entry.plan = planned;
-      const stored = spare.get(planned.id);
-      if (entry.held === null && stored !== undefined && coversAll(stored, planned)) {
+      const stored = entry.held === null ? adoptableFor(planned, spare, this.#deps.clock.now()) : null;
+      if (stored !== null) {
         hold(entry, stored);
         this.#tell(entry, { kind: 'adopted', issuer: stored.issuerName, notAfter: stored.certificate.notAfter });
       }
@@ -302,10 +308,11 @@ export class AcmeManager {
       const reason = unread ? 'the store could not be read' : count === 0 ? 'there is none yet' : afterFailures(count);
       return { at: Math.max(now, allowed), reason };
     }
-    if (!this.#plan.issuers.some(({ id }) => id === held.issuer)) {
+    // An imported one may be of any authority, known or not: it is used up like the others.
+    if (held.importedFrom === null && !this.#plan.issuers.some(({ id }) => id === held.issuer)) {
       const allowed = nextAttemptAt(attempts, now);
-      const reason =
-        attempts === null ? `${held.issuerName} is no longer configured` : afterFailures(attempts.failures);
+      const name = held.issuerName ?? 'its authority';
+      const reason = attempts === null ? `${name} is no longer configured` : afterFailures(attempts.failures);
       return { at: Math.max(now, allowed), reason };
     }
     const { notBefore, notAfter } = held.certificate;
@@ -405,6 +412,7 @@ export class AcmeManager {
       })
       .finally(() => {
         this.#running.delete(done);
+        if (this.#running.size === 0) void this.#closeRetired();
         entry.running = null;
         this.#leaving.delete(entry.plan.id);
         this.#wake(0);
@@ -460,8 +468,8 @@ export class AcmeManager {
       return false;
     }
     entry.unread = false;
-    const stored = found.get(plan.id);
-    if (stored === undefined || !coversAll(stored, plan)) return true;
+    const stored = adoptableFor(plan, found, this.#deps.clock.now());
+    if (stored === null) return true;
     hold(entry, stored);
     this.#tell(entry, { kind: 'adopted', issuer: stored.issuerName, notAfter: stored.certificate.notAfter });
     this.#changed();
@@ -512,6 +520,7 @@ export class AcmeManager {
       configuredProfile: issuer.profile,
       obtainedAt: clock.now(),
       certificateUrl: result.certificateUrl,
+      importedFrom: null,
     };
     if (!coversAll(held, entry.plan)) {
       const missing = entry.plan.names.filter((name) => !coversName(certificate.names, name)).join(', ');
@@ -607,6 +616,7 @@ export class AcmeManager {
     const known = this.#sessions.get(issuer.id);
     if (known?.fingerprint === issuer.fingerprint) return untilAborted(known.session, signal);
     // Not with the signal of who asked first: others wait for the same session.
+    if (known !== undefined) this.#retired.push(known.session);
     const session = issuer.connect(this.#closing.signal);
     const made = { fingerprint: issuer.fingerprint, session };
     this.#sessions.set(issuer.id, made);
@@ -614,6 +624,13 @@ export class AcmeManager {
       if (this.#sessions.get(issuer.id) === made) this.#sessions.delete(issuer.id);
     });
     return untilAborted(session, signal);
+  }
+
+  /** Only when nothing is under way. */
+  async #closeRetired(): Promise<void> {
+    const retired = this.#retired;
+    this.#retired = [];
+    for (const one of await Promise.allSettled(retired)) if (one.status === 'fulfilled') one.value.close();
   }
 
   /** An expired certificate is served for want of a better one; that is said loudly, but not all the time. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstIssuer, issuerIdOf, mayTryNextIssuer, stagingIssuer } from '../../../src/acme/issuer.ts';
+import { firstIssuer, issuerIdOf, issuerNameOf, mayTryNextIssuer, stagingIssuer } from '../../../src/acme/issuer.ts';
 import type { AcmeIssuer } from '../../../src/acme/issuer.ts';
 import { readProblem } from '../../../src/acme/problem.ts';
 import { PorticoError } from '../../../src/base/errors.ts';
@@ -14,6 +14,9 @@ describe('issuerIdOf', () => {
   it('is a word for those that everybody knows', () => {
     expect(issuerIdOf(LETSENCRYPT)).toBe('letsencrypt');
     expect(issuerIdOf('https://acme.zerossl.com/v2/DV90')).toBe('zerossl');
+    expect(issuerIdOf('https://ACME.ZeroSSL.com:443/v2/DV90')).toBe('zerossl');
+    expect(issuerNameOf('https://acme.zerossl.com/v2/DV90')).toBe('zerossl');
+    expect(issuerNameOf('https://ca.example/dir')).toBe('https://ca.example/dir');
   });
 
   it('can be read for the others', () => {
