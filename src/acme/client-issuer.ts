@@ -32,7 +32,7 @@ export interface ClientIssuerOptions {
 
 /** Nothing is asked before `connect`. */
 export function clientIssuer(options: ClientIssuerOptions): Issuer {
-  const { issuer, profile, preferredChain, limits } = options;
+  const { issuer, profile, preferredChain, limits, store, clock } = options;
   const staging = stagingIssuer(issuer);
   return {
     id: issuer.id,
@@ -41,12 +41,12 @@ export function clientIssuer(options: ClientIssuerOptions): Issuer {
     profile,
     preferredChain,
     limits,
-    connect: async (signal) => sessionOf(await openAcmeClient(issuer, options, signal), options),
+    connect: async (signal) => sessionOf(await openAcmeClient(issuer, { store, clock }, signal), options),
     probe:
       staging === null
         ? null
         : async (request, signal) => {
-            const client = await openAcmeClient(staging, options, signal);
+            const client = await openAcmeClient(staging, { store, clock }, signal);
             try {
               await probeStaging(request, orderDeps(client, options), signal);
             } finally {
