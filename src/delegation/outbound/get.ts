@@ -1,0 +1,129 @@
+/**
+ * One GET over a connection that has been dialled: HTTP/1.1, one request a connection, bounded in time and size, redirects
+ * not followed. Names are never looked up here: the caller says which address.
+ */
+import { request as httpRequest } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { codeOf, messageOf, PorticoError } from '../../base/errors.ts';
+import { dial, trustProblem } from './dial.ts';
+import type { DialSetting, DialTarget, TlsSeen } from './dial.ts';
+
+/** What to ask for. */
+export interface GetRequest extends DialTarget {
+  /** The Host field. */
+  readonly host: string;
+  /** Path with query. */
+  readonly path: string;
+  /** Whom the certificate must be for, DNS name or IP literal; null: ask all the same, the reply is for looking at. */
+  readonly certificateName: string | null;
+  /** Largest body taken, in bytes. */
+  readonly maxBytes: number;
+  /** Further fields; an Origin for questions about CORS. */
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly method?: 'GET' | 'OPTIONS';
+}
+
+/** What came back. */
+export interface Reply {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly tls: TlsSeen;
+  /** Milliseconds from the first packet to the last byte. */
+  readonly ms: number;
+}
+
+/**
+ * Asks one address.
+ * @throws PorticoError what {@link dial} throws; `TLS_UNTRUSTED`, `HTTP_TIMEOUT`, `HTTP_FAILED`, `HTTP_TOO_LARGE`
+ */
+export async function get(request: GetRequest, setting: DialSetting, signal?: AbortSignal): Promise<Reply> {
+  const started = setting.clock.monotonic();
+  const { socket, seen } = await dial(request, setting, signal);
+  try {
+    if (request.certificateName !== null) {
+      const problem = trustProblem(seen, request.certificateName);
+      if (problem !== null) {
+        throw new PorticoError('TLS_UNTRUSTED', `${where(request)}: ${problem}.`, {
+          fix: `Serve a certificate for ${request.certificateName} from an authority that others trust, with its chain.`,
+        });
+      }
+    }
+    const { status, headers, body } = await exchange(request, socket, setting.timeoutMs, signal);
+    return { status, headers, body, tls: seen, ms: Math.round(setting.clock.monotonic() - started) };
+  } finally {
+    socket.destroy();
+  }
+}
+
+function exchange(
+  request: GetRequest,
+  socket: Awaited<ReturnType<typeof dial>>['socket'],
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Pick<Reply, 'status' | 'headers' | 'body'>> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      createConnection: () => socket,
+      method: request.method ?? 'GET',
+      path: request.path,
+      headers: { Host: request.host, 'User-Agent': 'Portico', Accept: 'application/json', ...request.fields },
+    });
+    const finish = (error: PorticoError | null, reply?: Pick<Reply, 'status' | 'headers' | 'body'>): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      if (reply !== undefined) return resolve(reply);
+      reject(error ?? failed(request, 'closed in the middle'));
+      outgoing.destroy();
+    };
+    const tooLate = (): void =>
+      finish(new PorticoError('HTTP_TIMEOUT', `${where(request)}: no answer within ${String(timeoutMs)} ms.`));
+    const abort = (): void =>
+      finish(
+        new PorticoError('HTTP_TIMEOUT', `${where(request)}: given up, the time for everything together is over.`),
+      );
+    const timer = setTimeout(tooLate, timeoutMs);
+    if (signal?.aborted === true) return abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    outgoing.on('error', (error) => finish(failed(request, reasonOf(error), error)));
+    outgoing.on('close', () => finish(null));
+    outgoing.on('response', (response) => {
+      read(response, request.maxBytes).then(
+        (body) => {
+          const status = response.statusCode ?? 0;
+          if (body !== null) return finish(null, { status, headers: response.headers, body });
+          const limit = String(request.maxBytes);
+          finish(new PorticoError('HTTP_TOO_LARGE', `${where(request)}: the body is larger than ${limit} bytes.`));
+        },
+        (error: unknown) => finish(failed(request, reasonOf(error), error)),
+      );
+    });
+    outgoing.end();
+  });
+}
+
+/** The body; null when it is too large. */
+async function read(response: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function where({ address, port, path }: GetRequest): string {
+  return `${address} port ${String(port)}, ${path}`;
+}
+
+function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  return code === 'UNKNOWN' ? messageOf(error) : code;
+}
+
+function failed(request: GetRequest, why: string, cause?: unknown): PorticoError {
+  return new PorticoError('HTTP_FAILED', `${where(request)}: no usable HTTP response (${why}).`, { cause });
+}
