@@ -23,6 +23,13 @@ const COMMANDS = new Map<string, Entry>([
     { summary: 'read the config and print every problem', load: async () => (await import('./check.ts')).checkCommand },
   ],
   [
+    'resolve',
+    {
+      summary: 'show how peers get from a server name to an address',
+      load: async () => (await import('./resolve.ts')).resolveCommand,
+    },
+  ],
+  [
     'schema',
     { summary: "print the config's JSON Schema", load: async () => (await import('./schema.ts')).schemaCommand },
   ],
@@ -75,16 +82,17 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     return EXIT.usage;
   }
   const command = await entry.load();
-  const parsed = parseFlags(args, command.flags);
+  const parsed = parseFlags(args, command.flags, command.words);
   if (!parsed.ok) {
     terminal.err(`portico ${name}: ${parsed.message}`);
     terminal.err(`Try: portico ${name} --help`);
     return EXIT.usage;
   }
   if (parsed.flags.help === true) {
-    terminal.out(`${paint(terminal, 'bold', 'Usage:')} portico ${name} [options]`);
+    const usage = command.words === undefined ? '' : `${command.words.usage} `;
+    terminal.out(`${paint(terminal, 'bold', 'Usage:')} portico ${name} ${usage}[options]`);
     for (const line of ['', command.description, '', ...helpLines(command.flags)]) terminal.out(line);
     return EXIT.fine;
   }
-  return command.run(parsed.flags, terminal);
+  return command.run(parsed.flags, terminal, parsed.words);
 }
