@@ -7,6 +7,7 @@ import { Debian } from './install/debian.ts';
 import { installDendrite } from './install/dendrite.ts';
 import { installH2spec } from './install/h2spec.ts';
 import { installHttpx } from './install/httpx.ts';
+import { installKnot } from './install/knot.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
 import type { PeerName, PeerState } from './install/peer.ts';
@@ -29,6 +30,7 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   nghttp2: installNghttp2,
   h2spec: installH2spec,
   httpx: installHttpx,
+  knot: installKnot,
 };
 
 /** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */
