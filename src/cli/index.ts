@@ -30,6 +30,13 @@ const COMMANDS = new Map<string, Entry>([
     },
   ],
   [
+    'doctor',
+    {
+      summary: 'look at a server from outside, as peers and clients do',
+      load: async () => (await import('./doctor.ts')).doctorCommand,
+    },
+  ],
+  [
     'schema',
     { summary: "print the config's JSON Schema", load: async () => (await import('./schema.ts')).schemaCommand },
   ],

@@ -25,6 +25,8 @@ export interface DialSetting {
   /** Milliseconds for connecting and handshake, and again for request and response. */
   readonly timeoutMs: number;
   readonly reach?: Reach;
+  /** Called before each connection; throws when there may be no more. */
+  readonly beforeDial?: () => void;
 }
 
 /** One connection. */
@@ -91,6 +93,7 @@ export async function dial(target: DialTarget, setting: DialSetting, signal?: Ab
   const { address, port } = setting.reach?.(target.address, target.port) ?? target;
   if (isIP(address) === 0) throw new TypeError(`not an address: ${address}`);
   refusePrivate(address, setting.allowPrivate);
+  setting.beforeDial?.();
   const started = setting.clock.monotonic();
   const where = `${target.address} port ${String(target.port)}`;
 

@@ -6,21 +6,24 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { codeOf, messageOf, PorticoError } from '../../base/errors.ts';
 import { dial, trustProblem } from './dial.ts';
-import type { DialSetting, DialTarget, TlsSeen } from './dial.ts';
+import type { Dialled, DialSetting, DialTarget } from './dial.ts';
 
-/** What to ask for. */
-export interface GetRequest extends DialTarget {
+/** What to ask for, of whom. */
+export interface Request extends DialTarget {
   /** The Host field. */
   readonly host: string;
   /** Path with query. */
   readonly path: string;
-  /** Whom the certificate must be for, DNS name or IP literal; null: ask all the same, the reply is for looking at. */
-  readonly certificateName: string | null;
   /** Largest body taken, in bytes. */
   readonly maxBytes: number;
   /** Further fields; an Origin for questions about CORS. */
   readonly fields?: Readonly<Record<string, string>>;
-  readonly method?: 'GET' | 'OPTIONS';
+}
+
+/** What to ask for, of whom, and how that one is known. */
+export interface GetRequest extends Request {
+  /** Whom the certificate must be for, DNS name or IP literal. */
+  readonly certificateName: string;
 }
 
 /** What came back. */
@@ -29,8 +32,7 @@ export interface Reply {
   /** Lower-case names. */
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  readonly tls: TlsSeen;
-  /** Milliseconds from the first packet to the last byte. */
+  /** Milliseconds to the last byte. */
   readonly ms: number;
 }
 
@@ -42,35 +44,52 @@ export async function get(request: GetRequest, setting: DialSetting, signal?: Ab
   const started = setting.clock.monotonic();
   const { socket, seen } = await dial(request, setting, signal);
   try {
-    if (request.certificateName !== null) {
-      const problem = trustProblem(seen, request.certificateName);
-      if (problem !== null) {
-        throw new PorticoError('TLS_UNTRUSTED', `${where(request)}: ${problem}.`, {
-          fix: `Serve a certificate for ${request.certificateName} from an authority that others trust, with its chain.`,
-        });
-      }
+    const problem = trustProblem(seen, request.certificateName);
+    if (problem !== null) {
+      throw new PorticoError('TLS_UNTRUSTED', `${where(request)}: ${problem}.`, {
+        fix: `Serve a certificate for ${request.certificateName} from an authority that others trust, with its chain.`,
+      });
     }
-    const { status, headers, body } = await exchange(request, socket, setting.timeoutMs, signal);
-    return { status, headers, body, tls: seen, ms: Math.round(setting.clock.monotonic() - started) };
+    const reply = await exchange(request, socket, setting.timeoutMs, signal);
+    return { ...reply, ms: Math.round(setting.clock.monotonic() - started) };
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * Makes one request on an open connection, whoever is at its other end, and ends the connection.
+ * @throws PorticoError `HTTP_TIMEOUT`, `HTTP_FAILED`, `HTTP_TOO_LARGE`
+ */
+export async function getOn(
+  { socket }: Dialled,
+  request: Request,
+  setting: DialSetting,
+  signal?: AbortSignal,
+): Promise<Reply> {
+  const started = setting.clock.monotonic();
+  try {
+    const reply = await exchange(request, socket, setting.timeoutMs, signal);
+    return { ...reply, ms: Math.round(setting.clock.monotonic() - started) };
   } finally {
     socket.destroy();
   }
 }
 
 function exchange(
-  request: GetRequest,
-  socket: Awaited<ReturnType<typeof dial>>['socket'],
+  request: Request,
+  socket: Dialled['socket'],
   timeoutMs: number,
   signal?: AbortSignal,
-): Promise<Pick<Reply, 'status' | 'headers' | 'body'>> {
+): Promise<Omit<Reply, 'ms'>> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
       createConnection: () => socket,
-      method: request.method ?? 'GET',
+      method: 'GET',
       path: request.path,
       headers: { Host: request.host, 'User-Agent': 'Portico', Accept: 'application/json', ...request.fields },
     });
-    const finish = (error: PorticoError | null, reply?: Pick<Reply, 'status' | 'headers' | 'body'>): void => {
+    const finish = (error: PorticoError | null, reply?: Omit<Reply, 'ms'>): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
       if (reply !== undefined) return resolve(reply);
@@ -115,7 +134,7 @@ async function read(response: IncomingMessage, maxBytes: number): Promise<Buffer
   return Buffer.concat(chunks);
 }
 
-function where({ address, port, path }: GetRequest): string {
+function where({ address, port, path }: Request): string {
   return `${address} port ${String(port)}, ${path}`;
 }
 
@@ -124,6 +143,6 @@ function reasonOf(error: unknown): string {
   return code === 'UNKNOWN' ? messageOf(error) : code;
 }
 
-function failed(request: GetRequest, why: string, cause?: unknown): PorticoError {
+function failed(request: Request, why: string, cause?: unknown): PorticoError {
   return new PorticoError('HTTP_FAILED', `${where(request)}: no usable HTTP response (${why}).`, { cause });
 }

@@ -6,7 +6,7 @@ import type { PorticoError } from '../../base/errors.ts';
 import type { ServerName } from '../../base/server-name.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { DnsClient } from '../../dns/dns-client.ts';
-import type { HttpsGet } from './well-known.ts';
+import type { HttpsGet } from './document.ts';
 import type { Trail } from './trail.ts';
 import type { WellKnownSeen } from './well-known.ts';
 

@@ -9,7 +9,7 @@ async function run(...argv: string[]) {
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
 
-const COMMANDS = ['run', 'demo', 'check', 'resolve', 'schema', 'health'];
+const COMMANDS = ['run', 'demo', 'check', 'resolve', 'doctor', 'schema', 'health'];
 
 describe('runCli', () => {
   it('without a command prints the overview as an error', async () => {

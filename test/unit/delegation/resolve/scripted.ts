@@ -2,7 +2,7 @@
 import { PorticoError } from '../../../../src/base/errors.ts';
 import type { DnsAnswer, DnsClient, DnsRcode, DnsRecord, DnsType } from '../../../../src/dns/dns-client.ts';
 import type { ResolveDeps } from '../../../../src/delegation/resolve/types.ts';
-import type { HttpsReply } from '../../../../src/delegation/resolve/well-known.ts';
+import type { HttpsReply } from '../../../../src/delegation/resolve/document.ts';
 
 /** `TYPE name` → data as in a zone file, or a response code, or `timeout`. Names not in it do not exist. */
 export type Zone = Readonly<Record<string, readonly string[] | DnsRcode | 'timeout'>>;
