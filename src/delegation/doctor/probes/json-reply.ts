@@ -11,7 +11,7 @@ export function jsonReply({ status, headers, body }: Omit<HttpsReply, 'address'>
     status,
     contentType: headers['content-type'] ?? null,
     cors: headers['access-control-allow-origin'] ?? null,
-    server: headers.server ?? null,
+    server: headers.server?.toString() ?? null,
     location: headers.location ?? null,
     json: parsed(text),
     text: text.slice(0, TEXT_CHARACTERS),
