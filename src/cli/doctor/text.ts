@@ -5,6 +5,8 @@ import type { Finding } from '../../delegation/doctor/finding.ts';
 import type { Severity } from '../../delegation/doctor/catalogue.ts';
 import { isOutOfReach, placeName, replyProblem, withoutPlace } from '../../delegation/doctor/places.ts';
 import { versionOf } from '../../delegation/doctor/version.ts';
+import { trustProblem } from '../../delegation/outbound/dial.ts';
+import { stepTitle } from '../../delegation/resolve/steps/index.ts';
 import { paint } from '../terminal.ts';
 import type { Style, Terminal } from '../terminal.ts';
 
@@ -59,14 +61,15 @@ function peerLines({ resolution, places, now }: Evidence, terminal: Terminal): s
   const { step, targets, delegated } = resolution;
   const [target] = targets;
   if (target === undefined) return [`  nothing: discovery ends at step ${step}`];
-  const by = delegated === null ? '' : `, by the document at the server name: ${delegated.text}`;
+  const by = delegated === null ? '' : ` (the document says ${delegated.text})`;
   const sni = target.sni ?? 'none';
   const width = Math.max(...places.map((place) => placeName(place).length));
   return [
-    `  step ${step}${by}`,
+    `  by step ${step}, ${stepTitle(step)}${by}`,
     `  Host ${target.host}, SNI ${sni}, certificate for ${target.certificateName}`,
     ...places.map((place) => {
-      const well = place.tls.ok && place.keys !== null && replyProblem(place.keys) === null;
+      const trusted = place.tls.ok && trustProblem(place.tls.value, target.certificateName) === null;
+      const well = trusted && place.keys !== null && replyProblem(place.keys) === null;
       const [style, mark] = well ? (['green', '✓'] as const) : isOutOfReach(place) ? MARKS.info : MARKS.error;
       return `  ${paint(terminal, style, mark)} ${placeName(place).padEnd(width)}  ${placeText(place, now)}`;
     }),

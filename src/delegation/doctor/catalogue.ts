@@ -113,7 +113,7 @@ export const CATALOGUE = {
   'certificate-chain-incomplete': {
     severity: 'error',
     why: 'Browsers fetch a missing intermediate by themselves; homeservers do not and refuse the connection.',
-    fix: 'Serve the full chain (fullchain.pem), not only the leaf (cert.pem).',
+    fix: 'Serve the full chain (fullchain.pem), not only the leaf (cert.pem). A CA of your own must also be known to peers.',
     spec: TLS,
   },
   'certificate-untrusted': {

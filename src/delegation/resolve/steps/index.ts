@@ -3,7 +3,7 @@
  * "Resolving server names". {@link SERVER_STEPS} are gone through for the server name; a valid document at step 3 leads to
  * {@link DELEGATED_STEPS} for the name it gives, and not back.
  */
-import type { Step } from '../types.ts';
+import type { Step, StepNumber } from '../types.ts';
 import { defaultPortStep, explicitPortStep } from './host-and-port.ts';
 import { literalStep } from './literal.ts';
 import { srvStep } from './srv.ts';
@@ -27,3 +27,8 @@ export const DELEGATED_STEPS: readonly Step[] = [
   srvStep('3.4', '_matrix', 'SRV record _matrix of the delegated name (deprecated)'),
   defaultPortStep('3.5', 'the delegated name on port 8448'),
 ];
+
+/** What a step is about, in a few words. */
+export function stepTitle(number: StepNumber): string {
+  return [...SERVER_STEPS, ...DELEGATED_STEPS].find((step) => step.number === number)?.title ?? '';
+}
