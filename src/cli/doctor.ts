@@ -82,7 +82,7 @@ async function prepare(flags: FlagValues, words: readonly string[]) {
   const { dns, clock, random } = resolve;
   return {
     subjects: subjects.map((name): Subject => ({ name, expected: sites.get(name) ?? null })),
-    deps: { dns, clock, random, dial, maxRequests },
+    deps: { dns, clock, random, dial, maxRequests, canary: null },
   };
 }
 

@@ -57,7 +57,7 @@ let net: Internet;
 
 async function examine(name: string, expected: Expected | null = null, maxRequests = 100) {
   const { dns, clock, random } = net.resolve;
-  const deps = { dns, clock, random, dial: { ...net.dial, timeoutMs: 2000 }, maxRequests };
+  const deps = { dns, clock, random, dial: { ...net.dial, timeoutMs: 2000 }, maxRequests, canary: null };
   return diagnose(await gather(name, expected, deps, AbortSignal.timeout(20_000)));
 }
 
@@ -161,14 +161,14 @@ describe('the first finding names the cause', () => {
     const { dns, clock, random } = net.resolve;
     const { createTrust } = await import('../../src/delegation/outbound/dial.ts');
     const dial = { ...net.dial, trust: createTrust(null) };
-    const deps = { dns, clock, random, dial, maxRequests: 100 };
+    const deps = { dns, clock, random, dial, maxRequests: 100, canary: null };
     const { findings } = diagnose(await gather('none.test', null, deps, AbortSignal.timeout(20_000)));
     expect(findings[0]?.code).toMatch(/^certificate-(chain-incomplete|untrusted)$/);
   });
 
   it('a private address', async () => {
     const { dns, clock, random } = net.resolve;
-    const deps = { dns, clock, random, dial: { ...net.dial, allowPrivate: false }, maxRequests: 100 };
+    const deps = { dns, clock, random, dial: { ...net.dial, allowPrivate: false }, maxRequests: 100, canary: null };
     net.seen.length = 0;
     const { findings } = diagnose(await gather('none.test', null, deps, AbortSignal.timeout(20_000)));
     expect(findings[0]?.code).toBe('private-address');

@@ -212,6 +212,12 @@ export const CATALOGUE = {
     fix: 'Let the homeserver send the CORS fields, once: a proxy that adds a second set breaks them as well.',
     spec: CORS,
   },
+  'canary-lost': {
+    severity: 'warning',
+    why: 'A request for this name did not come back from this Portico: another program answers, or something in between refuses URIs that peers use.',
+    fix: 'Make this address lead to Portico, and let what is in between pass every URI; several nodes need the same canary secret.',
+    spec: 'Matrix S-S API, Request authentication',
+  },
   'certificate-expires-soon': {
     severity: 'warning',
     why: 'When it expires, federation and clients stop at once.',

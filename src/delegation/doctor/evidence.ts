@@ -50,8 +50,19 @@ export interface PlaceSeen {
   readonly tls12: Attempt<TlsSeen> | null;
   /** Whether HTTP/2 was chosen when it was offered. */
   readonly http2: boolean | null;
+  /** The URI canary, sent to this place; null where nobody holds the secret for it. */
+  readonly canary: CanarySeen | null;
   /** The keys on 443 where peers come to 8448, and the other way round; null for other ports. */
   readonly otherPort: { readonly port: number; readonly keys: Attempt<JsonReply> } | null;
+}
+
+/** What became of a URI canary. */
+export interface CanarySeen {
+  /** The request target as sent. */
+  readonly sent: string;
+  readonly reply: Attempt<JsonReply>;
+  /** The target as Portico received it; null: whoever answered was not this Portico. */
+  readonly received: string | null;
 }
 
 /** A discovery document of the base domain, or what is in its place. */

@@ -21,6 +21,7 @@ import { splitBrain } from './split-brain.ts';
 import { srvAsConfigured } from './srv-as-configured.ts';
 import { supportDocument } from './support-document.ts';
 import { tlsVersions } from './tls-versions.ts';
+import { uri } from './uri.ts';
 import { withoutSni } from './without-sni.ts';
 
 /** The list. */
@@ -46,5 +47,6 @@ export const CHECKS: readonly Check[] = [
   srvAsConfigured,
   supportDocument,
   tlsVersions,
+  uri,
   withoutSni,
 ];

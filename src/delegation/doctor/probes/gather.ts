@@ -10,6 +10,7 @@ import type { Evidence, Expected } from '../evidence.ts';
 import { Budget } from './budget.ts';
 import { probeDocument, probeServerDocuments, probeVersions } from './documents.ts';
 import { probePlace } from './place.ts';
+import type { CanarySource } from './place.ts';
 
 /** What the doctor works with. */
 export interface DoctorDeps {
@@ -20,6 +21,8 @@ export interface DoctorDeps {
   readonly random: () => number;
   /** Most connections for one name. */
   readonly maxRequests: number;
+  /** Canaries of the Portico that the names should lead to; null: none, and URIs are not looked at. */
+  readonly canary: CanarySource | null;
 }
 
 /** More places than this are left out; a name with as many is looked at well enough. */
@@ -45,8 +48,10 @@ export async function gather(
   const name = resolution.serverName;
   const context = { dns, get, clock, random, name, trail: new Trail(clock), signal };
 
+  // A stranger's server cannot answer: a canary is only sent for names that the config has.
+  const canary = expected === null ? null : deps.canary;
   const places = await Promise.all(
-    placesOf(resolution).map(({ target, address }) => probePlace(target, address, dial, signal)),
+    placesOf(resolution).map(({ target, address }) => probePlace(target, address, dial, canary, signal)),
   );
   const base = `https://${name.hostname}/.well-known/matrix/`;
   const [serverDocuments, client, support] = name.isIp

@@ -3,20 +3,26 @@ import { dial } from '../../outbound/dial.ts';
 import type { Dialled, DialSetting, DialTarget } from '../../outbound/dial.ts';
 import { getOn } from '../../outbound/get.ts';
 import type { Target } from '../../resolve/types.ts';
-import type { Attempt, JsonReply, PlaceSeen } from '../evidence.ts';
+import { readCanaryAnswer } from '../../canary/uri-canary.ts';
+import type { CanaryQuestion } from '../../canary/uri-canary.ts';
+import type { Attempt, CanarySeen, JsonReply, PlaceSeen } from '../evidence.ts';
 import { attempt } from './attempt.ts';
 import { jsonReply } from './json-reply.ts';
 
 const KEYS = '/_matrix/key/v2/server';
 const VERSION = '/_matrix/federation/v1/version';
+/** Where fresh canaries come from; null: from nowhere just now. */
+export type CanarySource = () => Promise<CanaryQuestion | null>;
+
 /** Far above what either document has. */
 const MAX_BYTES = 256 * 1024;
 
-/** Makes up to seven connections, one after the other. */
+/** Makes up to eight connections, one after the other. */
 export async function probePlace(
   target: Target,
   address: string,
   setting: DialSetting,
+  canary: CanarySource | null,
   signal: AbortSignal,
 ): Promise<PlaceSeen> {
   const { port, sni, host } = target;
@@ -35,7 +41,15 @@ export async function probePlace(
   const otherPort =
     other === null ? null : { port: other, keys: await ask({ ...place, port: other }, KEYS, hostname(host)) };
   if (!first.ok) {
-    const none = { keys: null, version: null, otherHost: null, withoutSni: null, tls12: null, http2: null };
+    const none = {
+      keys: null,
+      version: null,
+      otherHost: null,
+      withoutSni: null,
+      tls12: null,
+      http2: null,
+      canary: null,
+    };
     return { target, address, port, tls: first, ...none, otherPort };
   }
   const { value: dialled } = first;
@@ -47,8 +61,32 @@ export async function probePlace(
   const tls12 = dialled.seen.version === 'TLSv1.2' ? null : await handshake({ onlyVersion: 'TLSv1.2' });
   const h2 = await handshake({ alpn: ['h2', 'http/1.1'] });
   const http2 = h2.ok ? h2.value.alpn === 'h2' : null;
+  const question = (await canary?.()) ?? null;
+  const canarySeen = question === null ? null : await sendCanary(question, (path) => ask(place, path, host));
   const tls = { ok: true, value: dialled.seen } as const;
-  return { target, address, port, tls, keys, version, otherHost, withoutSni, tls12, http2, otherPort };
+  return {
+    target,
+    address,
+    port,
+    tls,
+    keys,
+    version,
+    otherHost,
+    withoutSni,
+    tls12,
+    http2,
+    canary: canarySeen,
+    otherPort,
+  };
+}
+
+async function sendCanary(
+  question: CanaryQuestion,
+  ask: (path: string) => Promise<Attempt<JsonReply>>,
+): Promise<CanarySeen> {
+  const reply = await ask(question.target);
+  const received = reply.ok && reply.value.status === 200 ? readCanaryAnswer(question, reply.value.json) : null;
+  return { sent: question.target, reply, received };
 }
 
 async function getJson(

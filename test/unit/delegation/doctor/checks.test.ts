@@ -1,5 +1,7 @@
 /** Every finding: a healthy server spoiled in one way, and what the doctor says first about it. */
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { UriCanary } from '../../../../src/delegation/canary/uri-canary.ts';
 import { CATALOGUE, FINDING_CODES } from '../../../../src/delegation/doctor/catalogue.ts';
 import type { FindingCode } from '../../../../src/delegation/doctor/catalogue.ts';
 import { CHECKS } from '../../../../src/delegation/doctor/checks/index.ts';
@@ -34,6 +36,12 @@ import {
 } from './healthy.ts';
 
 const V6 = '2001:503:ba3e::2:30';
+
+const SENT = new UriCanary({
+  secret: Buffer.alloc(32),
+  clock: { now: () => NOW, monotonic: () => 0 },
+  random: randomBytes,
+}).question().target;
 
 const with_ = (changes: Partial<Evidence>): Evidence => ({ ...HEALTHY, ...changes });
 const onePlace = (changes: Partial<PlaceSeen>): Evidence => with_({ places: [place(undefined, changes)] });
@@ -371,6 +379,24 @@ const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
     /protocol version/,
   ],
   [
+    'uri-changed',
+    'a proxy that decodes slashes',
+    onePlace({ canary: { sent: SENT, reply: good(json({})), received: SENT.replaceAll('G%2FG', 'G/G') } }),
+    /: %2F became \/, %2F became \/ in the query\.$/,
+  ],
+  [
+    'canary-lost',
+    'a proxy that refuses',
+    onePlace({ canary: { sent: SENT, reply: good(json({}, { status: 400 })), received: null } }),
+    /status 400/,
+  ],
+  [
+    'canary-lost',
+    'another server',
+    onePlace({ canary: { sent: SENT, reply: good(json({})), received: null } }),
+    /not from this Portico/,
+  ],
+  [
     'cdn-in-front',
     'cloudflare',
     onePlace({ keys: good(json(keyDocument(), { server: 'cloudflare' })) }),
@@ -492,9 +518,6 @@ const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
   ['not-everything-checked', 'the budget is spent', with_({ exhausted: true }), /after 23 requests/],
 ];
 
-/** Found by the probe of the running Portico only. */
-const ELSEWHERE: readonly FindingCode[] = ['uri-changed'];
-
 describe('the doctor', () => {
   it('finds nothing wrong with a healthy server', () => {
     expect(diagnose(HEALTHY)).toMatchObject({ ok: true, findings: [] });
@@ -512,7 +535,7 @@ describe('the doctor', () => {
   it('has a row for every code that a check can give, and for no other', () => {
     const given = new Set(CHECKS.flatMap(({ codes }) => codes));
     const shown = new Set(ROWS.map(([code]) => code));
-    expect(FINDING_CODES.filter((code) => !given.has(code) && !ELSEWHERE.includes(code))).toEqual([]);
+    expect(FINDING_CODES.filter((code) => !given.has(code))).toEqual([]);
     expect([...given].filter((code) => !shown.has(code))).toEqual([]);
   });
 

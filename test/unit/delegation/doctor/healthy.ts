@@ -100,6 +100,7 @@ export function place(address = '198.41.0.4', changes: Partial<PlaceSeen> = {}):
     withoutSni: good(tls()),
     tls12: good(tls({ version: 'TLSv1.2' })),
     http2: false,
+    canary: null,
     otherPort: { port: 443, keys: good(json(keyDocument())) },
     ...changes,
   };
@@ -107,7 +108,15 @@ export function place(address = '198.41.0.4', changes: Partial<PlaceSeen> = {}):
 
 export const DEAD = bad('DIAL_FAILED', '198.41.0.4 port 8448: ECONNREFUSED.', 'ECONNREFUSED');
 /** What there is of a place that does not even accept. */
-export const NOTHING = { keys: null, version: null, otherHost: null, withoutSni: null, tls12: null, http2: null };
+export const NOTHING = {
+  keys: null,
+  version: null,
+  otherHost: null,
+  withoutSni: null,
+  tls12: null,
+  http2: null,
+  canary: null,
+};
 
 export function document(path: string, value: unknown, changes: Partial<DocumentSeen> = {}): DocumentSeen {
   const url = `https://example.com/.well-known/matrix/${path}`;
