@@ -1,10 +1,9 @@
 /** `portico doctor`: looks at servers from outside in, and says what is wrong, why it matters and what to change. */
-import { codeOf, messageOf, PorticoError } from '../base/errors.ts';
+import { PorticoError } from '../base/errors.ts';
 import { systemClock } from '../base/clock.ts';
 import { diagnose } from '../delegation/doctor/diagnose.ts';
 import type { Diagnosis } from '../delegation/doctor/diagnose.ts';
 import type { Expected } from '../delegation/doctor/evidence.ts';
-import { changes } from '../delegation/doctor/facts.ts';
 import { doctorJson } from '../delegation/doctor/json.ts';
 import { gather } from '../delegation/doctor/probes/gather.ts';
 import type { DoctorDeps } from '../delegation/doctor/probes/gather.ts';
@@ -14,11 +13,11 @@ import type { Command, FlagValues } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { expectedOf } from './doctor/expected.ts';
 import { diagnosisLines } from './doctor/text.ts';
+import { watch } from './doctor/watch.ts';
 import { NETWORK_FLAGS, openNetwork } from './network.ts';
-import { paint } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
-/** For one name. */
+/** Milliseconds for one name. */
 const LIMIT_MS = 90_000;
 const MAX_NAMES = 20;
 const DEFAULT_REQUESTS = 100;
@@ -62,8 +61,11 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or conf
       terminal.err(`portico doctor: ${error.message}${error.fix === undefined ? '' : ` Fix: ${error.fix}`}`);
       return EXIT.usage;
     }
-    print(diagnoses, flags, terminal);
-    if (flags.watch === true) return watch(subjects, deps, diagnoses, terminal);
+    for (const line of linesOf(diagnoses, flags, terminal)) terminal.out(line);
+    if (flags.watch === true) {
+      const wait = () => new Promise<boolean>((resolve) => setTimeout(resolve, WATCH_MS, true));
+      await watch(diagnoses, { examine: () => examine(subjects, deps), wait, clock: systemClock, terminal });
+    }
     return diagnoses.every(({ ok }) => ok) ? EXIT.fine : EXIT.notFine;
   },
 };
@@ -113,43 +115,8 @@ async function examine(subjects: readonly Subject[], deps: DoctorDeps): Promise<
   return diagnoses;
 }
 
-function print(diagnoses: readonly Diagnosis[], flags: FlagValues, terminal: Terminal): void {
-  if (flags.json === true) return terminal.out(JSON.stringify(doctorJson(diagnoses), null, 2));
-  if (flags.tap === true) return tapLines(diagnoses).forEach((line) => terminal.out(line));
-  for (const [index, diagnosis] of diagnoses.entries()) {
-    if (index > 0) terminal.out('');
-    for (const line of diagnosisLines(diagnosis, terminal)) terminal.out(line);
-  }
-}
-
-/** Looks again and again, until the process is ended; resolves never. */
-async function watch(
-  subjects: readonly Subject[],
-  deps: DoctorDeps,
-  first: readonly Diagnosis[],
-  terminal: Terminal,
-): Promise<number> {
-  let before = first;
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
-    const now = new Date(systemClock.now()).toISOString().slice(0, 19);
-    try {
-      const after = await examine(subjects, deps);
-      for (const [index, diagnosis] of after.entries()) {
-        const old = before[index];
-        if (old !== undefined) for (const line of changeLines(old, diagnosis, now, terminal)) terminal.out(line);
-      }
-      before = after;
-    } catch (error) {
-      terminal.err(`${now}  ${codeOf(error)}: ${messageOf(error)}`);
-    }
-  }
-}
-
-function changeLines(before: Diagnosis, after: Diagnosis, now: string, terminal: Terminal): string[] {
-  return changes(before, after).map(({ kind, what, before: was, after: is }) => {
-    if (kind === 'fact') return `${now}  ${after.serverName}  ${what}: ${was ?? 'none'} → ${is ?? 'none'}`;
-    const [style, word] = is === null ? (['green', 'gone'] as const) : (['red', 'new'] as const);
-    return `${now}  ${after.serverName}  ${paint(terminal, style, word)} ${what}: ${is ?? was ?? ''}`;
-  });
+function linesOf(diagnoses: readonly Diagnosis[], flags: FlagValues, terminal: Terminal): string[] {
+  if (flags.json === true) return [JSON.stringify(doctorJson(diagnoses), null, 2)];
+  if (flags.tap === true) return tapLines(diagnoses);
+  return diagnoses.flatMap((diagnosis, index) => [...(index > 0 ? [''] : []), ...diagnosisLines(diagnosis, terminal)]);
 }

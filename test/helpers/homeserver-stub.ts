@@ -42,6 +42,6 @@ export function homeserverStub(options: StubOptions): RequestListener {
     if (url === '/_matrix/client/versions') return reply(response, 200, '{"versions":["v1.19"]}', cors);
     const document = documents[url.replace('/.well-known/matrix/', '')];
     if (document === undefined) return error(404, 'M_UNRECOGNIZED');
-    reply(response, 200, JSON.stringify(document), cors);
+    return reply(response, 200, JSON.stringify(document), cors);
   };
 }

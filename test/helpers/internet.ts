@@ -131,6 +131,6 @@ export function reply(
   status: number,
   body: string,
   fields: Record<string, string> = {},
-): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', ...fields }).end(body);
+): ServerResponse {
+  return response.writeHead(status, { 'Content-Type': 'application/json', ...fields }).end(body);
 }

@@ -64,10 +64,10 @@ beforeAll(async () => {
       if (host === 'moved.test' && request.url !== '/there') return reply(response, 302, '', { Location: '/there' });
       if (host === 'moved.test') return reply(response, 200, '{"m.server":"203.0.113.2"}');
       if (host === 'large.test') return reply(response, 200, `{"m.server":"203.0.113.2",${' '.repeat(60_000)}}`);
-      if (host === 'slow.test') return void response.writeHead(200).write('{"m.server":');
+      if (host === 'slow.test') return response.writeHead(200).write('{"m.server":');
       const document = DOCUMENTS[host];
       if (document === undefined) return reply(response, 404, '{}');
-      reply(response, 200, JSON.stringify({ 'm.server': document }), { 'Content-Type': 'text/plain' });
+      return reply(response, 200, JSON.stringify({ 'm.server': document }), { 'Content-Type': 'text/plain' });
     },
   });
 });

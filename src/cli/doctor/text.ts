@@ -50,7 +50,8 @@ function verdict({ findings }: Diagnosis, terminal: Terminal): string {
     const number = findings.filter((one) => one.severity === severity).length;
     return number === 0 ? [] : [`${String(number)} ${word}${number === 1 ? '' : 's'}`];
   };
-  const [errors = [], warnings = []] = [count('error', 'error'), count('warning', 'warning')];
+  const errors = count('error', 'error');
+  const warnings = count('warning', 'warning');
   const parts = [...errors, ...warnings];
   if (errors.length > 0) return paint(terminal, 'red', `✗ ${parts.join(', ')}`);
   if (warnings.length > 0) return paint(terminal, 'yellow', `✓ reachable, ${parts.join(', ')}`);

@@ -24,7 +24,8 @@ export function factsOf({ evidence }: Diagnosis): Facts {
   const facts = new Map<string, string>();
   facts.set('step', resolution.step);
   facts.set('addresses', evidence.places.map(placeName).toSorted().join(', '));
-  if (resolution.wellKnown?.mServer != null) facts.set('m.server', resolution.wellKnown.mServer);
+  const mServer = resolution.wellKnown?.mServer ?? null;
+  if (mServer !== null) facts.set('m.server', mServer);
   if (client?.status === 200) facts.set('client document', JSON.stringify(client.json));
   for (const place of openPlaces(evidence)) {
     const at = placeName(place);

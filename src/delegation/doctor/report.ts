@@ -70,7 +70,8 @@ export function federationReport(evidence: Evidence): FederationReport {
 
 function wellKnown({ wellKnown: seen }: Resolution): FederationReport['WellKnownResult'] {
   const expires = seen === null ? 0 : Math.round(seen.expiresAt / 1000);
-  if (seen?.mServer != null) return { 'm.server': seen.mServer, CacheExpiresAt: expires };
+  const mServer = seen?.mServer ?? null;
+  if (mServer !== null) return { 'm.server': mServer, CacheExpiresAt: expires };
   return { 'm.server': '', result: seen?.problem ?? 'not asked for', CacheExpiresAt: expires };
 }
 
@@ -108,7 +109,7 @@ function connection(place: OpenPlace, evidence: Evidence): ConnectionReport {
   if (problem !== null) errors.push({ Message: `keys: ${problem}` });
   const checks = {
     MatchingServerName: document?.serverName === evidence.name.text,
-    FutureValidUntilTS: document?.validUntil != null && document.validUntil > evidence.now,
+    FutureValidUntilTS: (document?.validUntil ?? 0) > evidence.now,
     HasEd25519Key: announced.length > 0,
     AllEd25519ChecksOK: announced.length > 0 && announced.every(({ wellFormed, signs }) => wellFormed && signs),
     Ed25519Checks: Object.fromEntries(

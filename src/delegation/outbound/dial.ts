@@ -129,7 +129,7 @@ export async function dial(target: DialTarget, setting: DialSetting, signal?: Ab
       );
     }, setting.timeoutMs);
     // Stays for the life of the socket: an error after the handshake is the reader's to notice, by the close that follows.
-    socket.on('error', (error) => {
+    socket.on('error', (error: Error) => {
       fail(connected ? tlsFailed(where, error) : dialFailed(where, error));
     });
     socket.on('close', () => fail(tlsFailed(where, new Error('closed before the handshake was done'))));

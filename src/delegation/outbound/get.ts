@@ -92,8 +92,8 @@ function exchange(
     const finish = (error: PorticoError | null, reply?: Omit<Reply, 'ms'>): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      if (reply !== undefined) return resolve(reply);
-      reject(error ?? failed(request, 'closed in the middle'));
+      if (reply !== undefined) resolve(reply);
+      else reject(error ?? failed(request, 'closed in the middle'));
       outgoing.destroy();
     };
     const tooLate = (): void =>
@@ -103,17 +103,25 @@ function exchange(
         new PorticoError('HTTP_TIMEOUT', `${where(request)}: given up, the time for everything together is over.`),
       );
     const timer = setTimeout(tooLate, timeoutMs);
-    if (signal?.aborted === true) return abort();
+    if (signal?.aborted === true) {
+      abort();
+      return;
+    }
     signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('error', (error) => finish(failed(request, reasonOf(error), error)));
-    outgoing.on('close', () => finish(null));
+    let responded = false;
+    // Once there is a response, its reader notices a premature end; an orderly close may come before it has read all.
+    outgoing.on('close', () => {
+      if (!responded) finish(null);
+    });
     outgoing.on('response', (response) => {
+      responded = true;
       read(response, request.maxBytes).then(
         (body) => {
           const status = response.statusCode ?? 0;
-          if (body !== null) return finish(null, { status, headers: response.headers, body });
           const limit = String(request.maxBytes);
-          finish(new PorticoError('HTTP_TOO_LARGE', `${where(request)}: the body is larger than ${limit} bytes.`));
+          if (body !== null) finish(null, { status, headers: response.headers, body });
+          else finish(new PorticoError('HTTP_TOO_LARGE', `${where(request)}: the body is larger than ${limit} bytes.`));
         },
         (error: unknown) => finish(failed(request, reasonOf(error), error)),
       );

@@ -7,11 +7,11 @@ export const uri: Check = {
   codes: ['uri-changed', 'canary-lost'],
   judge: ({ places }) => [
     ...perPlace('uri-changed', places, ({ canary }) => {
-      if (canary?.received == null) return null;
+      if (canary === null || canary.received === null) return null;
       return canaryChanges(canary.sent, canary.received).join(', ') || null;
     }),
     ...perPlace('canary-lost', places, ({ canary }) => {
-      if (canary === null || canary.received !== null || !wasAsked(canary.reply)) return null;
+      if (canary?.received !== null || !wasAsked(canary.reply)) return null;
       return replyProblem(canary.reply) ?? 'an answer that is not from this Portico';
     }),
   ],

@@ -34,7 +34,7 @@ export function keyDocument(changes: Record<string, unknown> = {}, key: SigningK
     old_verify_keys: {},
     ...changes,
   };
-  return signJson(document, String(document.server_name), signer);
+  return signJson(document, document.server_name, signer);
 }
 
 export function json(value: unknown, changes: Partial<JsonReply> = {}): JsonReply {
@@ -45,7 +45,7 @@ export function json(value: unknown, changes: Partial<JsonReply> = {}): JsonRepl
     server: 'Synapse/1.163.0',
     location: null,
     json: value,
-    text: String(JSON.stringify(value)).slice(0, 200),
+    text: `${JSON.stringify(value)}`.slice(0, 200),
     ms: 7,
     ...changes,
   };

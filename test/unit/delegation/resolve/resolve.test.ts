@@ -330,7 +330,7 @@ describe('SRV records', () => {
     const zone = Object.fromEntries(records.map((_, index) => [`A t${index}.test`, ['1.1.1.1']]));
     const { resolution, dns } = await resolved({ name: 'a.test', zone: { ...srv(...records), ...zone } });
     expect(resolution.targets).toHaveLength(10);
-    expect(dns.asked.filter((question) => /^A t/.test(question))).toHaveLength(10);
+    expect(dns.asked.filter((question) => question.startsWith('A t'))).toHaveLength(10);
   });
 
   it('of the deprecated service come with a warning', async () => {
