@@ -8,7 +8,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { PorticoError } from '../../src/base/errors.ts';
 import { createTrust, dial, trustProblem } from '../../src/delegation/outbound/dial.ts';
 import type { DialSetting } from '../../src/delegation/outbound/dial.ts';
-import { get } from '../../src/delegation/outbound/get.ts';
+import { get, getOn } from '../../src/delegation/outbound/get.ts';
 import { createTestCa } from '../helpers/test-certificates.ts';
 
 const ca = await createTestCa();
@@ -93,6 +93,10 @@ describe('get', () => {
     const port = await tlsServer(() => {});
     await expect(ask(port, {}, AbortSignal.timeout(200))).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' });
     await expect(ask(port, {}, AbortSignal.abort())).rejects.toMatchObject({ code: 'DIAL_TIMEOUT' });
+    const target = { address: '127.0.0.1', port, sni: 'a.test' };
+    const request = { ...target, host: 'a.test', path: '/', maxBytes: 100 };
+    const late = getOn(await dial(target, setting()), request, setting(), AbortSignal.abort());
+    await expect(late).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' });
   });
 });
 

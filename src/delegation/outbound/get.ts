@@ -103,12 +103,13 @@ function exchange(
         new PorticoError('HTTP_TIMEOUT', `${where(request)}: given up, the time for everything together is over.`),
       );
     const timer = setTimeout(tooLate, timeoutMs);
+    // First of all: whatever ends the request below may be followed by an error event.
+    outgoing.on('error', (error) => finish(failed(request, reasonOf(error), error)));
     if (signal?.aborted === true) {
       abort();
       return;
     }
     signal?.addEventListener('abort', abort, { once: true });
-    outgoing.on('error', (error) => finish(failed(request, reasonOf(error), error)));
     let responded = false;
     // Once there is a response, its reader notices a premature end; an orderly close may come before it has read all.
     outgoing.on('close', () => {

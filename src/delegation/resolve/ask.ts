@@ -2,7 +2,7 @@
  * One question to DNS, with CNAME records followed to their end, also where the server leaves that to the asker; and the
  * addresses of a name in both families.
  */
-import { codeOf, messageOf } from '../../base/errors.ts';
+import { codeOf, messageOf, PorticoError } from '../../base/errors.ts';
 import type { DnsAnswer, DnsClient, DnsRecord, DnsType } from '../../dns/dns-client.ts';
 import type { StepContext, StepNumber } from './types.ts';
 
@@ -12,7 +12,12 @@ export type Asked =
   /** There is no such record, by NXDOMAIN or by an empty answer. */
   | { readonly kind: 'absent'; readonly why: string; readonly aliases: readonly string[] }
   /** Nobody can say whether there is one: SERVFAIL, REFUSED, no answer. */
-  | { readonly kind: 'failed'; readonly why: string };
+  | {
+      readonly kind: 'failed';
+      readonly why: string;
+      /** What to do when it is our own side that cannot ask. */
+      readonly fix?: string | undefined;
+    };
 
 /** The addresses of a name. */
 export interface Addresses {
@@ -22,6 +27,8 @@ export interface Addresses {
   readonly aliases: readonly string[];
   /** Why there are none; null when there are. */
   readonly problem: string | null;
+  /** What to do about it, when it is our own side that cannot ask. */
+  readonly fix?: string | undefined;
 }
 
 /** Longest chain of CNAME records followed; resolvers give up at about as many. */
@@ -38,7 +45,8 @@ export async function ask(dns: DnsClient, name: string, type: DnsType, signal?: 
     try {
       answer = await dns.query(current, type, signal === undefined ? {} : { signal });
     } catch (error) {
-      return { kind: 'failed', why: `${codeOf(error)}: ${messageOf(error)}` };
+      const fix = error instanceof PorticoError ? error.fix : undefined;
+      return { kind: 'failed', why: `${codeOf(error)}: ${messageOf(error).replace(/\.$/, '')}`, fix };
     }
     if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') {
       return { kind: 'failed', why: `${answer.rcode} from ${answer.server}` };
@@ -66,7 +74,7 @@ export async function addressesOf(context: StepContext, step: StepNumber, name: 
   const aliases = v4.aliases.length > 0 ? v4.aliases : v6.aliases;
   if (addresses.length === 0) {
     const why = v4.problem === v6.problem ? v4.problem : `A: ${v4.problem ?? ''}, AAAA: ${v6.problem ?? ''}`;
-    return { addresses, aliases, problem: why ?? 'no address' };
+    return { addresses, aliases, problem: why ?? 'no address', fix: v4.fix ?? v6.fix };
   }
   for (const [type, { failed, problem }] of [
     ['A', v4],
@@ -88,7 +96,8 @@ async function family(context: StepContext, step: StepNumber, name: string, type
   if (asked.kind !== 'records') {
     note(asked.kind, asked.why);
     const aliases = asked.kind === 'absent' ? asked.aliases : [];
-    return { addresses: [], aliases, problem: asked.why, failed: asked.kind === 'failed' };
+    const fix = asked.kind === 'failed' ? asked.fix : undefined;
+    return { addresses: [], aliases, problem: asked.why, fix, failed: asked.kind === 'failed' };
   }
   const addresses = asked.records.flatMap((record) => ('address' in record ? [record.address] : []));
   const via = asked.aliases.length === 0 ? '' : ` (CNAME ${asked.aliases.join(' → ')})`;

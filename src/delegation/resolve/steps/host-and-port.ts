@@ -19,10 +19,10 @@ export function defaultPortStep(number: StepNumber, title: string): Step {
 
 async function addressRecords(number: StepNumber, context: StepContext, port: number): Promise<StepOutcome> {
   const { hostname, text: host } = context.name;
-  const { addresses, problem } = await addressesOf(context, number, hostname);
+  const { addresses, problem, fix } = await addressesOf(context, number, hostname);
   if (problem !== null) {
     const error = new PorticoError('RESOLVE_NO_ADDRESS', `${hostname} has no address: ${problem}.`, {
-      fix: `Publish an A or AAAA record for ${hostname}, or delegate with a well-known document or SRV records.`,
+      fix: fix ?? `Publish an A or AAAA record for ${hostname}, or delegate with a well-known document or SRV records.`,
     });
     return { kind: 'failed', error };
   }

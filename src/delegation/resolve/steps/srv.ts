@@ -38,7 +38,7 @@ async function run(number: StepNumber, service: SrvService, context: StepContext
   if (asked.kind === 'failed') {
     note('failed', asked.why);
     return failed('RESOLVE_SRV_FAILED', `The SRV records of ${owner} cannot be looked up: ${asked.why}.`, {
-      fix: `Make the name servers of ${hostname} answer for ${owner}, with NXDOMAIN when there is no such record.`,
+      fix: asked.fix ?? `Make the name servers of ${hostname} answer for ${owner}, with NXDOMAIN for no such record.`,
     });
   }
   const records = asked.records.flatMap(srvOf);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PorticoError } from '../../../../src/base/errors.ts';
 import { ask } from '../../../../src/delegation/resolve/ask.ts';
 import { scriptedDns } from './scripted.ts';
 
@@ -36,6 +37,16 @@ describe('ask', () => {
         server: '192.0.2.53:53',
       });
     expect(await ask({ query }, 'a.test', 'A')).toMatchObject({ kind: 'absent' });
+  });
+
+  it('keeps what to do when our own resolver does not answer', async () => {
+    const query = () =>
+      Promise.reject(new PorticoError('DNS_TIMEOUT', 'No answer.', { fix: 'Look at your resolver.' }));
+    expect(await ask({ query }, 'a.test', 'A')).toEqual({
+      kind: 'failed',
+      why: 'DNS_TIMEOUT: No answer',
+      fix: 'Look at your resolver.',
+    });
   });
 
   it.for(['SERVFAIL', 'REFUSED', 'NOTIMP', 'timeout'] as const)('%s is not "absent"', async (rcode) => {
