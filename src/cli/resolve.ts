@@ -29,6 +29,11 @@ host, sni, certificate_name}], tried: [{step, what, outcome, ms}], warnings, err
     try {
       const { resolve } = await networkOf(flags);
       resolution = await resolveServerName(name, resolve, AbortSignal.timeout(LIMIT_MS));
+      // Who says that private addresses are fine need not be told of them.
+      if (flags['allow-private'] === true) {
+        const warnings = resolution.warnings.filter(({ code }) => code !== 'private-address');
+        resolution = { ...resolution, warnings };
+      }
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
       terminal.err(`portico resolve: ${messageOf(error)}${error.fix === undefined ? '' : ` Fix: ${error.fix}`}`);

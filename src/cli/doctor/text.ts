@@ -5,6 +5,7 @@ import type { Finding } from '../../delegation/doctor/finding.ts';
 import type { Severity } from '../../delegation/doctor/catalogue.ts';
 import { isOutOfReach, placeName, replyProblem, withoutPlace } from '../../delegation/doctor/places.ts';
 import { versionOf } from '../../delegation/doctor/version.ts';
+import { printable } from '../../delegation/printable.ts';
 import { trustProblem } from '../../delegation/outbound/dial.ts';
 import { stepTitle } from '../../delegation/resolve/steps/index.ts';
 import { paint } from '../terminal.ts';
@@ -78,20 +79,21 @@ function peerLines({ resolution, places, now }: Evidence, terminal: Terminal): s
 }
 
 function placeText({ tls, keys, version, http2 }: PlaceSeen, now: number): string {
-  if (!tls.ok) return withoutPlace(tls.failure.message);
+  if (!tls.ok) return printable(withoutPlace(tls.failure.message));
   const { value } = tls;
   const leaf = value.chain[0];
   const days = leaf === undefined ? null : Math.floor((leaf.notAfter - now) / DAY_MS);
   const software = version?.ok === true ? versionOf(version.value.json) : null;
   const problem = keys === null ? null : replyProblem(keys);
-  return [
+  const parts = [
     value.version.replace('v', ' '),
     ...(http2 === true ? ['HTTP/2'] : []),
     ...(days === null ? [] : [`certificate for ${leaf?.names[0] ?? 'no name'}, ${String(days)} days left`]),
     ...(software === null ? [] : [`${software.name} ${software.version}`.trim()]),
     ...(problem === null ? [] : [`keys: ${problem}`]),
     `${String(value.ms)} ms`,
-  ].join(' · ');
+  ];
+  return printable(parts.join(' · '));
 }
 
 function clientLines({ client, support, versions }: Evidence, terminal: Terminal): string[] {
@@ -99,7 +101,7 @@ function clientLines({ client, support, versions }: Evidence, terminal: Terminal
   const lines = ['', paint(terminal, 'bold', 'What clients see')];
   const row = (name: string, good: boolean | null, text: string): void => {
     const [style, mark] = good === null ? (['dim', '–'] as const) : good ? (['green', '✓'] as const) : MARKS.error;
-    lines.push(`  ${paint(terminal, style, mark)} ${name.padEnd(30)}  ${text}`);
+    lines.push(`  ${paint(terminal, style, mark)} ${name.padEnd(30)}  ${printable(text)}`);
   };
   for (const [name, document] of [
     ['/.well-known/matrix/client', client],

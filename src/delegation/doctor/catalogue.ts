@@ -302,6 +302,12 @@ export const CATALOGUE = {
     fix: 'Answer port 443 of the base domain, if only with 404, or refuse connections instead of dropping packets.',
     spec: `${DISCOVERY}, step 3`,
   },
+  'server-document-address-dead': {
+    severity: 'warning',
+    why: 'Peers that use this address of the base domain wait for a time-out, and some then take it that there is no document.',
+    fix: 'Make the web server of the base domain listen on this address, or remove the record.',
+    spec: `${DISCOVERY}, step 3`,
+  },
   'server-document-untrusted': {
     severity: 'warning',
     why: 'Peers do not read a document behind a certificate they do not trust; they go on as if there were none.',
@@ -352,7 +358,7 @@ export const CATALOGUE = {
   },
   'not-everything-checked': {
     severity: 'info',
-    why: 'The number of requests for one name is limited, so that the doctor cannot be turned against others.',
+    why: 'Requests and time for one name are limited, so that the doctor cannot be turned against others.',
     fix: 'Correct what was found and run it again; or give a higher --max-requests.',
     spec: DISCOVERY,
   },

@@ -92,7 +92,7 @@ export interface Expected {
   /** The parsed documents; null: none is configured. */
   readonly client: unknown;
   readonly support: unknown;
-  /** Where clients go. */
+  /** Where clients go; asked when no document says so. */
   readonly clientBaseUrl: string;
 }
 
@@ -109,11 +109,11 @@ export interface Evidence {
   /** Null when the server name is an IP literal. */
   readonly client: DocumentSeen | null;
   readonly support: DocumentSeen | null;
-  /** `/_matrix/client/versions` at the base URL; null when there is none to ask. */
+  /** `/_matrix/client/versions` at the base URL of the document or else the config; null when there is none to ask. */
   readonly versions: { readonly url: string; readonly reply: Attempt<JsonReply> } | null;
   /** From the config; null for names that are not in it. */
   readonly expected: Expected | null;
-  /** Set when the limit of requests ended the look. */
+  /** Set when the limit of requests or of time ended the look. */
   readonly exhausted: boolean;
   /** Connections made. */
   readonly requests: number;

@@ -1,4 +1,5 @@
 /** What does not change by itself: whoever repeats the look compares it, and tells what is new. Pure. */
+import { printable } from '../printable.ts';
 import type { Diagnosis } from './diagnose.ts';
 import { readKeyDocument } from './key-document.ts';
 import { openPlaces, placeName } from './places.ts';
@@ -45,7 +46,7 @@ export function factsOf({ evidence }: Diagnosis): Facts {
     const version = place.version?.ok === true ? versionOf(place.version.value.json) : null;
     if (version !== null) facts.set(`version at ${at}`, `${version.name} ${version.version}`);
   }
-  return facts;
+  return new Map([...facts].map(([what, value]) => [what, printable(value)]));
 }
 
 /** What is different now. A fact that could not be had this time is left as it was. */

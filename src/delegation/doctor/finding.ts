@@ -1,5 +1,6 @@
 import { CATALOGUE, FINDING_CODES } from './catalogue.ts';
 import type { FindingCode, Severity } from './catalogue.ts';
+import { printable } from '../printable.ts';
 import type { Evidence } from './evidence.ts';
 
 /** Something that was found, as people and programs get it. */
@@ -26,7 +27,7 @@ export interface Check {
  */
 export function finding(code: FindingCode, seen: string, fix?: string): Finding {
   const { severity, why, fix: usual, spec } = CATALOGUE[code];
-  return { code, severity, seen, why, fix: fix ?? usual, spec };
+  return { code, severity, seen: printable(seen), why, fix: printable(fix ?? usual), spec };
 }
 
 /** Errors first, and among equals in the order of the catalogue: causes before consequences. */

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /** `{"server": {"name": …, "version": …}}`, the answer of `/_matrix/federation/v1/version`. */
 export interface ServerVersion {
   readonly name: string;
@@ -10,5 +12,6 @@ export function versionOf(json: unknown): ServerVersion | null {
   const { server } = json;
   if (typeof server !== 'object' || server === null || !('name' in server)) return null;
   const version = 'version' in server && typeof server.version === 'string' ? server.version : '';
-  return typeof server.name === 'string' ? { name: server.name, version } : null;
+  if (typeof server.name !== 'string') return null;
+  return { name: printable(server.name.slice(0, 80)), version: printable(version.slice(0, 80)) };
 }

@@ -135,8 +135,14 @@ export async function dial(target: DialTarget, setting: DialSetting, signal?: Ab
     socket.on('close', () => fail(tlsFailed(where, new Error('closed before the handshake was done'))));
     socket.on('connect', () => (connected = true));
     socket.once('secureConnect', () => {
-      finish();
-      resolve({ socket, seen: look(socket, setting.clock.monotonic() - started) });
+      // An exception in an event handler would end the process; a certificate we cannot read is the other side's doing.
+      try {
+        const seen = look(socket, setting.clock.monotonic() - started);
+        finish();
+        resolve({ socket, seen });
+      } catch (error) {
+        fail(tlsFailed(where, error instanceof Error ? error : new Error(messageOf(error))));
+      }
     });
     if (signal?.aborted === true) abort();
     else signal?.addEventListener('abort', abort, { once: true });

@@ -1,5 +1,6 @@
 /** The record of one resolution: everything tried, in order, and what was odd about it. */
 import type { Clock } from '../../base/clock.ts';
+import { printable } from '../printable.ts';
 import type { ResolutionWarning, StepNumber, Tried } from './types.ts';
 
 /** Collects while the steps run. */
@@ -25,13 +26,13 @@ export class Trail {
     const started = this.#clock.monotonic();
     return (result, outcome) => {
       const ms = Math.max(0, Math.round(this.#clock.monotonic() - started));
-      this.#tried.push({ step, what, result, outcome, ms });
+      this.#tried.push({ step, what: printable(what), result, outcome: printable(outcome), ms });
     };
   }
 
   /** Notes something odd, once. */
   warn(step: StepNumber, code: ResolutionWarning['code'], seen: string): void {
     if (this.#warnings.some((warning) => warning.code === code && warning.seen === seen)) return;
-    this.#warnings.push({ code, step, seen });
+    this.#warnings.push({ code, step, seen: printable(seen) });
   }
 }

@@ -5,5 +5,5 @@ import type { Check } from '../finding.ts';
 export const complete: Check = {
   codes: ['not-everything-checked'],
   judge: ({ exhausted, requests }) =>
-    exhausted ? [finding('not-everything-checked', `The look ended after ${String(requests)} requests.`)] : [],
+    exhausted ? [finding('not-everything-checked', `The look ended early, after ${String(requests)} requests.`)] : [],
 };

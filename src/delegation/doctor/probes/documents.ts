@@ -60,15 +60,16 @@ function says({ status, headers, body }: Omit<HttpsReply, 'address'>): string {
 }
 
 /**
- * Asks `/_matrix/client/versions` at the base URL that clients are given.
- * @returns null when the document names none
+ * Asks `/_matrix/client/versions` at the base URL that clients are given, or that they should be given.
+ * @returns null when there is none
  */
 export async function probeVersions(
   context: StepContext,
   client: DocumentSeen | null,
+  configured: string | null,
 ): Promise<{ url: string; reply: Attempt<JsonReply> } | null> {
-  const baseUrl = baseUrlOf(client?.json);
-  if (client?.status !== 200 || baseUrl === null) return null;
+  const baseUrl = (client?.status === 200 ? baseUrlOf(client.json) : null) ?? configured;
+  if (baseUrl === null) return null;
   const url = URL.parse(`${baseUrl.replace(/\/+$/, '')}/_matrix/client/versions`);
   if (url?.protocol !== 'https:') return null;
   const reply = await attempt(async () => {

@@ -61,7 +61,7 @@ export async function gather(
         probeDocument(context, `${base}client`),
         probeDocument(context, `${base}support`),
       ]);
-  const versions = await probeVersions(context, client);
+  const versions = await probeVersions(context, client, expected?.clientBaseUrl ?? null);
   return {
     name,
     now: clock.now(),
@@ -73,7 +73,7 @@ export async function gather(
     support,
     versions,
     expected,
-    exhausted: budget.exhausted,
+    exhausted: budget.exhausted || signal.aborted,
     requests: budget.spent,
   };
 }

@@ -5,6 +5,10 @@ import { UriCanary } from '../../../../src/delegation/canary/uri-canary.ts';
 import { CATALOGUE, FINDING_CODES } from '../../../../src/delegation/doctor/catalogue.ts';
 import type { FindingCode } from '../../../../src/delegation/doctor/catalogue.ts';
 import { CHECKS } from '../../../../src/delegation/doctor/checks/index.ts';
+import { factsOf } from '../../../../src/delegation/doctor/facts.ts';
+import { tapLines } from '../../../../src/delegation/doctor/tap.ts';
+import { diagnosisLines } from '../../../../src/cli/doctor/text.ts';
+import { recordingTerminal } from '../../cli/recording-terminal.ts';
 import { diagnose } from '../../../../src/delegation/doctor/diagnose.ts';
 import type { Evidence, PlaceSeen } from '../../../../src/delegation/doctor/evidence.ts';
 import type { ResolutionWarning } from '../../../../src/delegation/resolve/types.ts';
@@ -145,6 +149,17 @@ const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
       ],
     }),
     /198\.41\.0\.4: m\.server a\.example:443; 2001:503:ba3e::2:30: status 404/,
+  ],
+  [
+    'server-document-address-dead',
+    'one address of the base domain is dead',
+    with_({
+      serverDocuments: [
+        { address: '198.41.0.4', says: good('status 404') },
+        { address: V6, says: bad('DIAL_TIMEOUT', `${V6} port 443: no connection within 10000 ms.`) },
+      ],
+    }),
+    /^2001:503:ba3e::2:30: no answer \(no connection within 10000 ms\)\.$/,
   ],
   [
     'server-document-differs',
@@ -515,7 +530,7 @@ const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
     with_({ support: document('support', { ...SUPPORT, support_page: 'https://x.example' }) }),
     /another document/,
   ],
-  ['not-everything-checked', 'the budget is spent', with_({ exhausted: true }), /after 23 requests/],
+  ['not-everything-checked', 'the budget is spent', with_({ exhausted: true }), /early, after 23 requests/],
 ];
 
 describe('the doctor', () => {
@@ -595,6 +610,32 @@ describe('the doctor', () => {
     expect(diagnose({ ...spent, exhausted: true }).findings.map(({ code }) => code)).toEqual([
       'not-everything-checked',
     ]);
+  });
+
+  it('says nothing of a base domain without a web server, nor of addresses out of reach', () => {
+    const refused = bad('DIAL_FAILED', 'a port 443: ECONNREFUSED.', 'ECONNREFUSED');
+    const away = bad('DIAL_FAILED', 'a port 443: ENETUNREACH.', 'ENETUNREACH');
+    const at = (...says: (typeof refused | ReturnType<typeof good<string>>)[]) =>
+      with_({ serverDocuments: says.map((one, index) => ({ address: `198.41.0.${index}`, says: one })) });
+    expect(diagnose(at(refused, refused)).findings).toEqual([]);
+    expect(diagnose(at(good('status 404'), away)).findings).toEqual([]);
+  });
+
+  it('lets no stranger write to the terminal', () => {
+    const evil = '\u001b[2J\u202e\r\n';
+    const version = good(json({ server: { name: `Synapse${evil}`, version: evil } }));
+    const places = [
+      place(undefined, { keys: good(json(keyDocument({ server_name: `x${evil}` }))), version }),
+      place(V6, { tls: good(tls({}, { names: [`b${evil}`] })) }),
+    ];
+    const diagnosis = diagnose(with_({ places, client: document('client', { 'm.homeserver': { base_url: evil } }) }));
+    const lines = [
+      ...diagnosisLines(diagnosis, recordingTerminal()),
+      ...tapLines([diagnosis]),
+      ...factsOf(diagnosis).values(),
+    ];
+    expect(lines.length).toBeGreaterThan(20);
+    for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001f\u202e]/);
   });
 
   it('reads any JSON without falling over', () => {

@@ -107,8 +107,8 @@ describe('watch', () => {
       terminal,
     });
     expect(terminal.outLines).toEqual([
-      '2026-12-01T12:00:00  example.com  new not-everything-checked: The look ended after 23 requests.',
-      '2026-12-01T12:00:00  example.com  gone not-everything-checked: The look ended after 23 requests.',
+      '2026-12-01T12:00:00  example.com  new not-everything-checked: The look ended early, after 23 requests.',
+      '2026-12-01T12:00:00  example.com  gone not-everything-checked: The look ended early, after 23 requests.',
     ]);
     expect(terminal.errLines).toEqual(['2026-12-01T12:00:00  UNKNOWN: no']);
   });
