@@ -99,7 +99,7 @@ describe('portico doctor', () => {
     const config = join(directory, 'portico.yaml');
     await writeFile(
       config,
-      `sites:\n  - {server_name: "${name}", homeserver: "http://127.0.0.1:8008"}\ncertificates:\n  - {names: ["127.0.0.1"], local_ca: true}\n`,
+      `sites:\n  - {server_name: "${name}", homeserver: "http://127.0.0.1:8008", client: {base_url: "https://${name}"}}\ncertificates:\n  - {names: ["127.0.0.1"], local_ca: true}\n`,
     );
     const { code, out, err } = await run('--config', config, ...inside());
     expect(err).toBe('');
@@ -137,7 +137,8 @@ describe('the URI canary', () => {
         certificates,
         answer: (request, response) => {
           const body = canary.answer(request.method ?? '', tidy(request.url ?? ''));
-          return body === null ? homeserver(request, response) : reply(response, 200, body);
+          if (body === null) homeserver(request, response);
+          else reply(response, 200, body);
         },
       });
     }

@@ -17,7 +17,8 @@ export const portsAgree: Check = {
 
 function keyText(reply: Attempt<JsonReply> | null): string | null {
   const document = reply?.ok === true && reply.value.status === 200 ? readKeyDocument(reply.value.json) : null;
-  if (document === null || document.serverName === null) return null;
+  const serverName = document?.serverName ?? null;
+  if (document === null || serverName === null) return null;
   const ids = document.keys.map(({ id, key }) => `${id} ${key.slice(0, 8)}…`).toSorted();
-  return `${document.serverName} with ${ids.join(', ')}`;
+  return `${serverName} with ${ids.join(', ')}`;
 }

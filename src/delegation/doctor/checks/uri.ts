@@ -7,8 +7,8 @@ export const uri: Check = {
   codes: ['uri-changed', 'canary-lost'],
   judge: ({ places }) => [
     ...perPlace('uri-changed', places, ({ canary }) => {
-      if (canary === null || canary.received === null) return null;
-      return canaryChanges(canary.sent, canary.received).join(', ') || null;
+      const received = canary?.received ?? null;
+      return canary === null || received === null ? null : canaryChanges(canary.sent, received).join(', ') || null;
     }),
     ...perPlace('canary-lost', places, ({ canary }) => {
       if (canary?.received !== null || !wasAsked(canary.reply)) return null;

@@ -45,7 +45,7 @@ export function json(value: unknown, changes: Partial<JsonReply> = {}): JsonRepl
     server: 'Synapse/1.163.0',
     location: null,
     json: value,
-    text: `${JSON.stringify(value)}`.slice(0, 200),
+    text: value === undefined ? '' : JSON.stringify(value).slice(0, 200),
     ms: 7,
     ...changes,
   };
