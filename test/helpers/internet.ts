@@ -77,6 +77,11 @@ export class Internet implements AsyncDisposable {
     return made;
   }
 
+  /** Lets a place be played by somebody who listens already. @param where - `203.0.113.1 443` */
+  lead(where: string, port: number): void {
+    this.#ports.set(where, port);
+  }
+
   /** Starts a server at a place. @param where - `203.0.113.1 443` */
   async serve(where: string, { certificates, answer, tls = {} }: Place): Promise<void> {
     const [first] = Object.values(certificates);
