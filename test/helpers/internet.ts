@@ -77,6 +77,11 @@ export class Internet implements AsyncDisposable {
     return made;
   }
 
+  /** Every place that is played, and its port on loopback. */
+  places(): Record<string, number> {
+    return Object.fromEntries(this.#ports);
+  }
+
   /** Lets a place be played by somebody who listens already. @param where - `203.0.113.1 443` */
   lead(where: string, port: number): void {
     this.#ports.set(where, port);
