@@ -1,6 +1,7 @@
 /** Looks at a server name from outside in: discovery, every address, keys, documents. Judges nothing. */
 import type { Clock } from '../../../base/clock.ts';
 import type { DnsClient } from '../../../dns/dns-client.ts';
+import { createRememberingClient } from '../../../dns/remembering-client.ts';
 import type { DialSetting } from '../../outbound/dial.ts';
 import { createHttpsGet } from '../../resolve/https-get.ts';
 import { resolveServerName } from '../../resolve/resolve.ts';
@@ -40,7 +41,9 @@ export async function gather(
   deps: DoctorDeps,
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const { dns, clock, random } = deps;
+  const { clock, random } = deps;
+  // The same names are met again and again; their servers need not be asked each time.
+  const dns = createRememberingClient(deps.dns);
   const budget = new Budget(deps.maxRequests);
   const dial: DialSetting = { ...deps.dial, beforeDial: budget.take };
   const get = createHttpsGet(dial);

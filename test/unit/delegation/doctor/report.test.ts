@@ -163,6 +163,18 @@ describe('doctorJson', () => {
     });
     expect(Object.keys(printed.servers[1].findings[0])).toEqual(['code', 'severity', 'seen', 'why', 'fix', 'spec']);
     expect(printed.servers[0].report.FederationOK).toBe(true);
+    expect(printed.servers[0].places[0]).toEqual({
+      place: '198.41.0.4:8448',
+      error: null,
+      tls_version: 'TLSv1.3',
+      tls12: true,
+      http2: false,
+      certificate_names: ['example.com'],
+      days_left: 60,
+      certificate_without_sni: ['example.com'],
+      server: { name: 'Synapse', version: '1.163.0' },
+      uri_unchanged: null,
+    });
   });
 });
 
