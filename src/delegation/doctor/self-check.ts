@@ -2,7 +2,7 @@
  * The doctor of a running Portico: looks at its own sites again and again, not all at one time with every other Portico in the
  * world, and tells what has changed. It belongs to the control plane; nothing waits for it.
  */
-import { codeOf, messageOf, PorticoError } from '../../base/errors.ts';
+import { codeOf, messageOf } from '../../base/errors.ts';
 import type { Severity } from './catalogue.ts';
 import { diagnose } from './diagnose.ts';
 import type { Diagnosis } from './diagnose.ts';
@@ -22,7 +22,7 @@ export interface Subject {
 export interface SelfCheckListener {
   /** After each look at a site; `before` is null the first time. */
   looked(diagnosis: Diagnosis, news: readonly Change[], before: Diagnosis | null): void;
-  /** A look that could not be made; a defect of ours or a name that is none. */
+  /** A look that could not be made: a defect of ours, or a name that is none; `-` for a whole round. */
   failed(serverName: string, code: string, message: string): void;
 }
 
@@ -94,7 +94,6 @@ export class SelfCheck {
       listener.looked(diagnosis, before === null ? [] : changes(before, diagnosis), before);
     } catch (error) {
       listener.failed(serverName, codeOf(error), messageOf(error));
-      if (!(error instanceof PorticoError)) throw error;
     }
   }
 

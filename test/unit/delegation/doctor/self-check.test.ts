@@ -73,6 +73,18 @@ describe('SelfCheck', () => {
     check.stop();
   });
 
+  it('survives a round that cannot begin', async () => {
+    const listener = { looked: vi.fn<SelfCheckListener['looked']>(), failed: vi.fn<SelfCheckListener['failed']>() };
+    const subjects = () => {
+      throw new Error('no config');
+    };
+    const check = new SelfCheck({ subjects, deps: { random: () => 0.5 } as never, intervalMs: 3_600_000, listener });
+    check.start();
+    await vi.advanceTimersByTimeAsync(2 * 3_600_000);
+    expect(listener.failed.mock.calls).toEqual(Array.from({ length: 2 }, () => ['-', 'UNKNOWN', 'no config']));
+    check.stop();
+  });
+
   it('survives a defect of its own', async () => {
     const look = vi.fn(() => Promise.reject(new TypeError('defect')));
     const { check, listener } = setUp(look, [A]);
