@@ -105,9 +105,9 @@ export class SelfCheck {
     const { deps, intervalMs } = this.#options;
     this.#timer = setTimeout(
       () => {
-        // A defect was told by failed(); the next round comes all the same.
+        // Whatever happens in a round, the next one comes.
         void this.round()
-          .catch(() => undefined)
+          .catch((error: unknown) => this.#options.listener.failed('-', codeOf(error), messageOf(error)))
           .finally(() => this.#schedule(intervalMs));
       },
       nextDelay(baseMs, deps.random),
