@@ -43,6 +43,8 @@ const ZONE: FakeRecord[] = [
   A('on-443.test', '203.0.113.13'),
   A('gone.test', '203.0.113.99'),
   A('strict-host.test', '203.0.113.14'),
+  A('tls13.test', '203.0.113.15'),
+  A('default.test', '203.0.113.16'),
 ];
 
 const EXPECTED: Expected = {
@@ -52,6 +54,8 @@ const EXPECTED: Expected = {
   support: null,
   clientBaseUrl: 'https://overruled.test',
 };
+
+const KEY = createSigningKey();
 
 let net: Internet;
 
@@ -98,6 +102,21 @@ beforeAll(async () => {
   await serve('203.0.113.13', [443], 'on-443.test');
   await serve('203.0.113.14', [443, 8448], 'strict-host.test', { hosts: ['strict-host.test'] });
   await serve('203.0.113.20', [8448], '203.0.113.20');
+  for (const port of [443, 8448]) {
+    const at = (name: string) => homeserverStub({ serverName: name, documents: documents(name), key: KEY });
+    await net.serve(`203.0.113.15 ${port}`, {
+      certificates: { 'tls13.test': await net.certificate(['tls13.test']) },
+      answer: at('tls13.test'),
+      tls: { minVersion: 'TLSv1.3' },
+    });
+    await net.serve(`203.0.113.16 ${port}`, {
+      certificates: {
+        'traefik.default': await net.certificate(['traefik.default']),
+        'default.test': await net.certificate(['default.test']),
+      },
+      answer: at('default.test'),
+    });
+  }
 });
 
 afterAll(() => net[Symbol.asyncDispose]());
@@ -151,6 +170,8 @@ describe('the first finding names the cause', () => {
     ['on-443.test', 'port-8448-closed', null, /port 443 of the same address answers/],
     ['gone.test', 'no-address-answers', null, /203\.0\.113\.99:8448: ECONNREFUSED/],
     ['nowhere.test', 'name-does-not-resolve', null, /NXDOMAIN/],
+    ['tls13.test', 'tls12-refused', null, /no TLS handshake/],
+    ['default.test', 'without-sni-wrong-certificate', null, /is for traefik\.default/],
     ['strict-host.test', 'host-form-refused', null, /strict-host\.test:8448 gives status 421/],
   ] as const)('%s: %s', async ([name, code, expected, seen]) => {
     const { findings } = await examine(name, expected);

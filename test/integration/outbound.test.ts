@@ -145,6 +145,32 @@ describe('dial', () => {
     await expect(to(port, { beforeDial })).rejects.toMatchObject({ code: 'REQUEST_BUDGET' });
   });
 
+  it.for([
+    ['TLSv1.3', 'TLSv1.2', false],
+    ['TLSv1.2', 'TLSv1.2', true],
+    ['TLSv1.2', 'TLSv1.3', false],
+  ] as const)('a server with %s only, asked with %s only: %s', async ([served, asked, fine]) => {
+    const server = createTlsServer({ ...pair, minVersion: served, maxVersion: served }).on('tlsClientError', () => {});
+    const port = await listen(server);
+    const dialled = dial({ address: '127.0.0.1', port, sni: 'a.test', onlyVersion: asked }, setting());
+    if (!fine) return expect(dialled).rejects.toMatchObject({ code: 'TLS_FAILED' });
+    const { socket, seen } = await dialled;
+    socket.destroy();
+    expect(seen.version).toBe(asked);
+  });
+
+  it('says which protocol was chosen', async () => {
+    const port = await listen(createTlsServer({ ...pair, ALPNProtocols: ['h2', 'http/1.1'] }));
+    for (const [offered, chosen] of [
+      [['h2', 'http/1.1'], 'h2'],
+      [['http/1.1'], 'http/1.1'],
+    ] as const) {
+      const { socket, seen } = await dial({ address: '127.0.0.1', port, sni: null, alpn: offered }, setting());
+      socket.destroy();
+      expect(seen.alpn).toBe(chosen);
+    }
+  });
+
   it('shows what it saw: version, chain, names, trust', async () => {
     const port = await tlsServer(() => {});
     const { socket, seen } = await to(port);

@@ -19,7 +19,7 @@ export type Reach = (address: string, port: number) => { readonly address: strin
 export interface DialSetting {
   readonly clock: Clock;
   /** Whom to trust; see {@link createTrust}. */
-  readonly trust: SecureContext;
+  readonly trust: Trust;
   /** Connect to private and loopback addresses, too. */
   readonly allowPrivate: boolean;
   /** Milliseconds for connecting and handshake, and again for request and response. */
@@ -79,9 +79,27 @@ export interface Dialled {
 /** A bound on what is taken down of a chain; TLS itself bounds its bytes. */
 const MAX_CHAIN = 10;
 
-/** Trust in the usual roots, and in one more CA when its PEM is given. */
-export function createTrust(caPem: string | null): SecureContext {
-  return createSecureContext(caPem === null ? {} : { ca: [...getCACertificates('default'), caPem] });
+/** Whom to trust, ready for OpenSSL. */
+export interface Trust {
+  /** @param onlyVersion - the one TLS version to offer; absent: all that are safe */
+  context(onlyVersion?: SecureVersion): SecureContext;
+}
+
+/** Trust in the usual roots, and in one more CA when its PEM is given. Throws when that is no certificate. */
+export function createTrust(caPem: string | null): Trust {
+  const make = (versions: { minVersion?: SecureVersion; maxVersion?: SecureVersion }): SecureContext =>
+    createSecureContext({ ...versions, ...(caPem === null ? {} : { ca: [...getCACertificates('default'), caPem] }) });
+  const usual = make({});
+  // Versions are a matter of the context: beside a ready one, tls.connect() does not look at them.
+  const byVersion = new Map<SecureVersion, SecureContext>();
+  return {
+    context: (onlyVersion) => {
+      if (onlyVersion === undefined) return usual;
+      const context = byVersion.get(onlyVersion) ?? make({ minVersion: onlyVersion, maxVersion: onlyVersion });
+      byVersion.set(onlyVersion, context);
+      return context;
+    },
+  };
 }
 
 /**
@@ -102,11 +120,10 @@ export async function dial(target: DialTarget, setting: DialSetting, signal?: Ab
     const socket = connect({
       host: address,
       port,
-      secureContext: setting.trust,
+      secureContext: setting.trust.context(target.onlyVersion),
       rejectUnauthorized: false,
       ...(target.sni === null ? {} : { servername: target.sni }),
       ALPNProtocols: [...(target.alpn ?? ['http/1.1'])],
-      ...(target.onlyVersion === undefined ? {} : { minVersion: target.onlyVersion, maxVersion: target.onlyVersion }),
       checkServerIdentity: () => undefined,
     });
     const finish = (): void => {
