@@ -37,12 +37,14 @@ export async function probePlace(
     });
 
   const first = await attempt(() => dial(place, setting, signal));
+  // At once: a server closes a connection on which nothing is asked.
+  const keys = first.ok ? await attempt(() => getJson(first.value, place, KEYS, host, setting, signal)) : null;
   const other = port === 8448 ? 443 : port === 443 ? 8448 : null;
   const otherPort =
     other === null ? null : { port: other, keys: await ask({ ...place, port: other }, KEYS, hostname(host)) };
   if (!first.ok) {
     const none = {
-      keys: null,
+      keys,
       version: null,
       otherHost: null,
       withoutSni: null,
@@ -52,18 +54,16 @@ export async function probePlace(
     };
     return { target, address, port, tls: first, ...none, otherPort };
   }
-  const { value: dialled } = first;
-  const keys = await attempt(() => getJson(dialled, place, KEYS, host, setting, signal));
   const version = await ask(place, VERSION, host);
   const otherForm = hostname(host) === host ? `${host}:${String(port)}` : hostname(host);
   const otherHost = { host: otherForm, reply: await ask(place, VERSION, otherForm) };
   const withoutSni = sni === null ? null : await handshake({ sni: null });
-  const tls12 = dialled.seen.version === 'TLSv1.2' ? null : await handshake({ onlyVersion: 'TLSv1.2' });
+  const tls12 = first.value.seen.version === 'TLSv1.2' ? null : await handshake({ onlyVersion: 'TLSv1.2' });
   const h2 = await handshake({ alpn: ['h2', 'http/1.1'] });
   const http2 = h2.ok ? h2.value.alpn === 'h2' : null;
   const question = (await canary?.()) ?? null;
   const canarySeen = question === null ? null : await sendCanary(question, (path) => ask(place, path, host));
-  const tls = { ok: true, value: dialled.seen } as const;
+  const tls = { ok: true, value: first.value.seen } as const;
   return {
     target,
     address,
