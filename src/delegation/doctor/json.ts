@@ -27,6 +27,7 @@ const DAY_MS = 86_400_000;
 /** What was seen at one address, beyond what the report has a place for. */
 function placeJson(place: PlaceSeen, now: number): Record<string, unknown> {
   const { tls, version, http2, tls12, withoutSni, canary } = place;
+  const received = canary?.received ?? null;
   const leaf = tls.ok ? tls.value.chain[0] : undefined;
   return {
     place: placeName(place),
@@ -38,6 +39,6 @@ function placeJson(place: PlaceSeen, now: number): Record<string, unknown> {
     days_left: leaf === undefined ? null : Math.floor((leaf.notAfter - now) / DAY_MS),
     certificate_without_sni: withoutSni?.ok === true ? (withoutSni.value.chain[0]?.names ?? []) : null,
     server: version?.ok === true ? versionOf(version.value.json) : null,
-    uri_unchanged: canary === null || canary.received === null ? null : canary.received === canary.sent,
+    uri_unchanged: received === null ? null : received === canary?.sent,
   };
 }

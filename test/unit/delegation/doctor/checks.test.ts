@@ -562,6 +562,11 @@ describe('the doctor', () => {
     }
   });
 
+  it('takes no certificate of six days for an old one while it is young', () => {
+    const young = onePlace({ tls: good(tls({}, { notBefore: NOW - 3 * DAY, notAfter: NOW + 3 * DAY })) });
+    expect(diagnose(young).findings).toEqual([]);
+  });
+
   it('says private addresses are fine where they are allowed', () => {
     expect(diagnose({ ...warned('private-address'), allowPrivate: true }).findings).toEqual([]);
   });

@@ -205,6 +205,7 @@ describe('changes', () => {
     const after = diagnose({ ...HEALTHY, places: [place(), place(V6, { tls: DEAD, ...NOTHING, otherPort: null })] });
     expect(changes(healthy, after).map(({ kind, what }) => [kind, what])).toEqual([['finding', 'address-dead']]);
     expect(factsOf(after).get(`certificate at [${V6}]:8448`)).toBeUndefined();
+    expect(changes(after, healthy).map(({ kind, what }) => [kind, what])).toEqual([['finding', 'address-dead']]);
   });
 });
 

@@ -237,6 +237,16 @@ describe('well-known documents that are none lead to step 4', () => {
     expect(resolution.wellKnown?.problem).toBeTruthy();
   });
 
+  it('sees a circle at its first turn', async () => {
+    const web: Web = {
+      [URL_OF('a.test')]: { status: 307, headers: { location: '/b' } },
+      'https://a.test/b': { status: 307, headers: { location: `${URL_OF('a.test')}#again` } },
+    };
+    const { resolution, fetched } = await resolved({ name: 'a.test', zone: SRV, web });
+    expect(resolution.wellKnown?.problem).toBe('it redirects in a circle');
+    expect(fetched).toHaveLength(2);
+  });
+
   it('gives up after ten redirects', async () => {
     const web = Object.fromEntries(
       Array.from({ length: 30 }, (_, index) => [
