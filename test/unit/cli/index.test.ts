@@ -13,6 +13,7 @@ const COMMANDS = [
   'run',
   'demo',
   'check',
+  'plan',
   'resolve',
   'doctor',
   'certs',
