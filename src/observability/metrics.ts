@@ -3,6 +3,8 @@
  * servers. docs/metrics.md lists every family.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createAcmeMetrics } from './acme-metrics.ts';
+import type { AcmeMetrics } from './acme-metrics.ts';
 import { createConnectionMetrics } from './connection-metrics.ts';
 import type { ConnectionMetrics } from './connection-metrics.ts';
 import { createControlMetrics } from './control-metrics.ts';
@@ -16,7 +18,8 @@ import { createUpstreamMetrics } from './upstream-metrics.ts';
 import type { UpstreamMetrics } from './upstream-metrics.ts';
 
 /** What the parts of the process count, and the text of a scrape. Calls never throw. */
-export interface Metrics extends RequestMetrics, ConnectionMetrics, UpstreamMetrics, ControlMetrics, DoctorMetrics {
+export interface Metrics
+  extends RequestMetrics, ConnectionMetrics, UpstreamMetrics, ControlMetrics, AcmeMetrics, DoctorMetrics {
   /** For families of other parts. */
   readonly registry: Registry;
   /** Everything in Prometheus' text format 0.0.4. */
@@ -50,6 +53,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...createConnectionMetrics(registry),
     ...createUpstreamMetrics(registry),
     ...createControlMetrics(registry),
+    ...createAcmeMetrics(registry),
     ...createDoctorMetrics(registry),
     registry,
     render: () => registry.metrics(),

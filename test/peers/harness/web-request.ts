@@ -17,6 +17,8 @@ export interface WebRequest {
   readonly body?: string | Buffer;
   /** CA to trust beyond the well-known ones; needed for https. */
   readonly ca?: string;
+  /** SNI and the name that the certificate must have; default: the host of `base`. */
+  readonly servername?: string;
   readonly timeoutMs?: number;
 }
 
@@ -47,6 +49,7 @@ export function webRequest(options: WebRequest): Promise<WebResponse> {
       headers,
       agent: false,
       ...(secure && { ca: [...rootCertificates, ...(ca === undefined ? [] : [ca])], rejectUnauthorized: true }),
+      ...(options.servername !== undefined && { servername: options.servername }),
     });
     const signal = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_LIMIT_MS);
     const expire = (): void => {
