@@ -6,6 +6,7 @@ import { installChromium } from './install/chromium.ts';
 import { Debian } from './install/debian.ts';
 import { installDendrite } from './install/dendrite.ts';
 import { installH2spec } from './install/h2spec.ts';
+import { installHpackStories } from './install/hpack-stories.ts';
 import { installHttpx } from './install/httpx.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
@@ -29,6 +30,7 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   nghttp2: installNghttp2,
   h2spec: installH2spec,
   httpx: installHttpx,
+  'hpack-stories': installHpackStories,
 };
 
 /** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */
