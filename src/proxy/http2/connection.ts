@@ -26,6 +26,7 @@ import {
 import { HpackDecoder } from './hpack/decoder.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { HeadBuilder, isTrailerField, parsePriority } from './request-head.ts';
+import { isWhole, servingOrder } from './serving-order.ts';
 import { Http2Stream, type StreamHost } from './stream.ts';
 
 const HEADER_TABLE_BYTES = 4096;
@@ -201,8 +202,9 @@ export class Http2Connection implements StreamHost, ClientConnection {
 
   // StreamHost
 
-  takeWindow(bytes: number): boolean {
+  takeWindow(bytes: number, urgency: number): boolean {
     if (this.#blocked || bytes > this.#sendWindow || this.writer.length + bytes > TURN_BYTES) return false;
+    for (const other of this.#ready) if (other.priority.urgency < urgency) return false;
     this.#sendWindow -= bytes;
     this.#control.earn(EARNED_PER_FRAME + bytes / 1024);
     return true;
@@ -258,7 +260,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
   /** Gives each stream its share: by urgency where clients named one, else a frame each in turn. */
   #writeBodies(): void {
     if (this.#ready.size === 0) return;
-    const order = [...this.#ready].sort((a, b) => a.priority.urgency - b.priority.urgency);
+    const order = servingOrder(this.#ready);
     for (let progress = true; progress;) {
       progress = false;
       let urgency = -1;
@@ -266,7 +268,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
         // Less urgent streams wait while more urgent ones can go on.
         if (progress && stream.priority.urgency > urgency) break;
         urgency = stream.priority.urgency;
-        const whole = stream.ordered && !stream.priority.incremental;
+        const whole = isWhole(stream);
         do {
           if (this.writer.length >= TURN_BYTES || this.#sendWindow <= 0) {
             this.#rotate(stream);
