@@ -25,7 +25,7 @@ import {
 } from './frames.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
-import { HeadBuilder, isTrailerField, parsePriority } from './request-head.ts';
+import { HeadBuilder, isTrailerField, parsePriority, type Priority } from './request-head.ts';
 import { isWhole, servingOrder } from './serving-order.ts';
 import { Http2Stream, type StreamHost } from './stream.ts';
 
@@ -90,6 +90,8 @@ export class Http2Connection implements StreamHost, ClientConnection {
   readonly #ready = new Set<Http2Stream>();
   readonly #touched = new Set<Http2Stream>();
   readonly #resetIds = new Set<number>();
+  /** Priorities that came ahead of their requests, by stream id. */
+  readonly #earlyPriorities = new Map<number, Priority>();
   readonly #resets: Budget;
   readonly #control: Budget;
   #pending: Buffer = EMPTY;
@@ -579,6 +581,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
       return;
     }
     this.#lastStreamId = block.streamId;
+    const early = this.#takeEarlyPriority(block.streamId);
     const { plane } = this.#context;
     const builder = new HeadBuilder(plane.recogniseField);
     const decoded = this.#decoder.decode(bytes, 0, bytes.length, builder.add);
@@ -610,8 +613,9 @@ export class Http2Connection implements StreamHost, ClientConnection {
     opened.remoteOpen = !block.endStream;
     this.#streams.set(block.streamId, opened);
     this.#touched.add(opened);
-    if (result.kind === 'head' && result.priority !== null) {
-      opened.priority = parsePriority(result.priority);
+    const priority = early ?? (result.kind === 'head' ? result.priority : null);
+    if (priority !== null) {
+      opened.priority = typeof priority === 'string' ? parsePriority(priority) : priority;
       opened.ordered = true;
     }
     if (decoded === 'too_large') this.#start(opened, head, 'HEAD_TOO_LARGE');
@@ -795,10 +799,32 @@ export class Http2Connection implements StreamHost, ClientConnection {
       return;
     }
     if (!this.#spendControl()) return;
-    const stream = this.#streams.get(payload.readUInt32BE(0) & MAX_WINDOW);
-    if (stream === undefined) return;
-    stream.priority = parsePriority(payload.toString('latin1', 4, Math.min(payload.length, 260)));
-    stream.ordered = true;
+    const id = payload.readUInt32BE(0) & MAX_WINDOW;
+    const priority = parsePriority(payload.toString('latin1', 4, Math.min(payload.length, 260)));
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) {
+      stream.priority = priority;
+      stream.ordered = true;
+      return;
+    }
+    if (id % 2 === 0) {
+      this.#fail(ErrorCode.protocolError, 'H2_PROTOCOL');
+      return;
+    }
+    if (id <= this.#lastStreamId) return;
+    // It overrules the field of the request that is to come.
+    this.#earlyPriorities.set(id, priority);
+    if (this.#earlyPriorities.size + this.#streams.size > MAX_STREAMS) {
+      this.#fail(ErrorCode.protocolError, 'H2_PROTOCOL');
+    }
+  }
+
+  /** What was said of this stream before it opened; streams below it that did not open never will (RFC 9113 §5.1.1). */
+  #takeEarlyPriority(opening: number): Priority | null {
+    if (this.#earlyPriorities.size === 0) return null;
+    const early = this.#earlyPriorities.get(opening) ?? null;
+    for (const id of this.#earlyPriorities.keys()) if (id <= opening) this.#earlyPriorities.delete(id);
+    return early;
   }
 
   // Budgets and endings
