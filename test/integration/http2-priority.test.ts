@@ -126,7 +126,7 @@ describe('urgency', () => {
   });
 
   test('a stalled stream of high urgency does not hold the others', async ({ stage }) => {
-    const { front, client } = await exhausted(stage);
+    const { client } = await exhausted(stage);
     // More than a stream's window: it stops there, whatever the connection's allows.
     const stalled = await client.open(fieldsOf('u=0', 2 * INITIAL_WINDOW));
     await client.head(stalled);
@@ -256,7 +256,8 @@ describe('PRIORITY_UPDATE', () => {
 
   test('ahead of its request holds, and overrules the field', async ({ stage }) => {
     const { front, client } = await exhausted(stage);
-    const [next = 0, after = 0] = [client.nextId(), client.nextId()];
+    const next = client.nextId();
+    const after = client.nextId();
     await client.send(priorityUpdate(after, 'u=7'), priorityUpdate(after, 'u=0'), priorityUpdate(next, 'u=5'));
     for (const id of [next, after]) await client.send(headers(id, headerBlock(fieldsOf('u=3'))));
     await allWait(front, client, [next, after]);
