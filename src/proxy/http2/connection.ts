@@ -485,7 +485,8 @@ export class Http2Connection implements StreamHost, ClientConnection {
       if (stream !== null && stream.deferred !== null) {
         this.#start(stream, { ...stream.deferred, bodyLength: -1 }, null);
       }
-      if (stream !== null && stream.exchange !== null) {
+      // Also where the exchange is over and its answer still waits: the request's length must come out right.
+      if (stream !== null && (stream.exchange !== null || this.#streams.get(stream.id) === stream)) {
         this.#touched.add(stream);
         if (!stream.receive(bytes.subarray(position, stop))) this.#resetFor(stream, ErrorCode.protocolError);
       }

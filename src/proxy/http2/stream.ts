@@ -95,6 +95,8 @@ export class Http2Stream implements Front {
     this.id = id;
     this.#expectedBytes = bodyLength;
     this.remoteOpen = bodyLength !== 0;
+    // With nothing to come the request is complete, though its END_STREAM may follow on an empty frame.
+    this.#requestEnded = bodyLength === 0;
     this.sendWindow = sendWindow;
   }
 
