@@ -19,13 +19,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../helpers/eventually.ts';
 import { describePeers } from './harness/describe-peers.ts';
 import { freePorts } from './harness/free-ports.ts';
-import { bytesOf, plannedSession } from './harness/http2-sessions.ts';
-import type { Field, PlannedAnswer, PlannedSession, PlannedStream } from './harness/http2-sessions.ts';
+import { bytesOf, nghttpRun, plannedSession } from './harness/http2-sessions.ts';
+import type { Field, NghttpRun, PlannedAnswer, PlannedSession, PlannedStream } from './harness/http2-sessions.ts';
 import { PorticoProcess } from './harness/portico-process.ts';
 import { placeOf } from './install/place.ts';
 
 const SESSIONS = Number(process.env.H2_SESSIONS ?? 2000);
 const SEED = Number(process.env.H2_SEED ?? Date.now() % 2 ** 31);
+/** Of so many sessions one more is played by nghttp: each is a program of its own. */
+const NGHTTP_SHARE = 20;
 /** Sessions a run of Python. */
 const BATCH = 100;
 const SESSION_LIMIT_MS = 60_000;
@@ -74,6 +76,8 @@ const pairs = (raw: readonly string[]): Field[] =>
 class PlayedHomeserver {
   readonly seen = new Map<string, Seen[]>();
   readonly answers = new Map<string, PlannedAnswer>();
+  /** Bodies that are not cut from the pattern. */
+  readonly bodies = new Map<string, Buffer>();
   readonly #server: Server;
 
   constructor() {
@@ -99,7 +103,7 @@ class PlayedHomeserver {
         return;
       }
       const send = (): void => {
-        void this.#answer(answer, request, response);
+        void this.#answer(answer, this.bodies.get(key) ?? bytesOf(answer.body), request, response);
       };
       if (answer.early) send();
       else request.on('end', send);
@@ -134,7 +138,12 @@ class PlayedHomeserver {
     request.socket.setMaxListeners(0).once('close', close);
   }
 
-  async #answer(answer: PlannedAnswer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(
+    answer: PlannedAnswer,
+    body: Buffer,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     response.on('error', () => undefined);
     response.sendDate = false;
     if (answer.hints !== null) {
@@ -142,7 +151,6 @@ class PlayedHomeserver {
       // The response may not have its socket yet when the connection was used again at once.
       request.socket.write(`HTTP/1.1 103 Early Hints\r\n${lines}\r\n`, 'latin1');
     }
-    const body = bytesOf(answer.body);
     const length = answer.chunked || [204, 304].includes(answer.status) ? [] : ['content-length', String(body.length)];
     const trailer = answer.chunked && request.method !== 'HEAD' ? ['trailer', 'x-t-trailer'] : [];
     response.writeHead(answer.status, [...answer.fields.flat(), ...length, ...trailer]);
@@ -265,6 +273,7 @@ afterAll(async () => {
 function announce(sessions: readonly PlannedSession[], first: number): PlannedSession[] {
   homeserver.seen.clear();
   homeserver.answers.clear();
+  homeserver.bodies.clear();
   return sessions.map((session, index) => ({
     ...session,
     streams: session.streams.map((stream, at) => {
@@ -304,5 +313,101 @@ describePeers(['httpx'], 'sessions of Python’s h2', () => {
       expect(portico?.service.log ?? '').not.toMatch(/"level":"(?:error|fatal)"/);
     },
     SESSIONS * SESSION_LIMIT_MS,
+  );
+});
+
+/** Bodies of one run have octets of their own each, above ASCII, so that they can be told apart in nghttp's output. */
+function ownOctets(at: number, length: number): Buffer {
+  return Buffer.from(bytesOf([at * 1000, length]).map((octet) => 0x80 + 8 * at + (octet & 7)));
+}
+
+interface NghttpOutput {
+  readonly code: number | null;
+  readonly bytes: Buffer;
+  readonly complaints: string;
+}
+
+async function nghttp(args: readonly string[]): Promise<NghttpOutput> {
+  const child = spawn('nghttp', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), SESSION_LIMIT_MS);
+  const parts: Buffer[] = [];
+  let complaints = '';
+  child.stdout.on('data', (part: Buffer) => parts.push(part));
+  child.stderr.on('data', (text: Buffer) => (complaints += text.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearTimeout(timer);
+  return { code, bytes: Buffer.concat(parts), complaints };
+}
+
+/** What nghttp says of each path that it asked for: the status, and the fields of the test's own. */
+function readNghttp(text: string): Map<string, Field[]> {
+  const paths = new Map<string, string>();
+  for (const [, id = '', path = ''] of text.matchAll(/send HEADERS frame <[^>]*stream_id=(\d+)>[^]*?:path: (\S+)/g)) {
+    // Trailers are HEADERS as well, without a path of their own.
+    if (!paths.has(id)) paths.set(id, path);
+  }
+  const seen = new Map<string, Field[]>();
+  for (const [, id = '', name = '', value = ''] of text.matchAll(/recv \(stream_id=(\d+)\) (:?[^:\n]+): ([^\n]*)/g)) {
+    const path = paths.get(id) ?? id;
+    if (name === ':status' || name.startsWith('x-')) seen.set(path, [...(seen.get(path) ?? []), [name, value]]);
+  }
+  return seen;
+}
+
+async function playNghttp(run: NghttpRun, number: number, bodyFile: string): Promise<void> {
+  homeserver.seen.clear();
+  const context = `nghttp run ${JSON.stringify(run)}`;
+  const body = bytesOf(run.body);
+  writeFileSync(bodyFile, body);
+  const paths = run.answers.map((answer, at) => {
+    homeserver.answers.set(`${number}/${at}`, answer);
+    homeserver.bodies.set(`${number}/${at}`, ownOctets(at, answer.bodyLength));
+    return `${PATH}/${number}/${at}/x`;
+  });
+  const args = ['-v', ...run.options, '-H', `:method: ${run.method}`];
+  for (const [name, value] of run.fields) args.push('-H', `${name}: ${value}`);
+  if (run.hasBody) args.push('-d', bodyFile);
+  const { code, bytes, complaints } = await nghttp([
+    ...args,
+    ...paths.map((path) => `https://localhost:${port}${path}`),
+  ]);
+  // It knows only the system's authorities; who serves is not what is compared here.
+  const others = complaints.split('\n').filter((line) => !/^$|Certificate verification failed/.test(line));
+  expect([code, others], context).toEqual([0, []]);
+  const text = bytes.filter((octet) => octet < 0x80).toString('latin1');
+  expect(text, context).not.toMatch(/recv RST_STREAM|error_code=(?!NO_ERROR)|INVALID/);
+  await settled();
+  const said = readNghttp(text);
+  for (const [at, answer] of run.answers.entries()) {
+    const path = paths[at] ?? '';
+    const own = answer.fields.filter(([name]) => name.startsWith('x-'));
+    expect(said.get(path), `${context}, answer ${at}`).toEqual([[':status', String(answer.status)], ...own]);
+    const received = bytes.filter((octet) => octet >= 0x80 + 8 * at && octet < 0x88 + 8 * at);
+    const sent = run.method === 'HEAD' ? Buffer.alloc(0) : ownOctets(at, answer.bodyLength);
+    expect(Buffer.from(received).equals(sent), `${context}, body ${at}`).toBe(true);
+    const all = homeserver.seen.get(`${number}/${at}`) ?? [];
+    expect(
+      all.map((seen) => [seen.method, seen.target, seen.complete]),
+      context,
+    ).toEqual([[run.method, path, true]]);
+    const asked = all[0]?.fields.filter(([name]) => name.startsWith('x-') && !ADDED.includes(name));
+    expect(asked, context).toEqual(run.fields);
+    expect(Buffer.concat(all[0]?.parts ?? []).equals(run.hasBody ? body : Buffer.alloc(0)), context).toBe(true);
+    expect(all[0]?.trailers, context).toEqual([]);
+  }
+}
+
+describePeers(['nghttp2'], 'sessions of nghttp2’s client', () => {
+  const RUNS = Math.ceil(SESSIONS / NGHTTP_SHARE);
+  it(
+    `${RUNS} sessions: what comes back is what was sent, both ways`,
+    async () => {
+      for (const [number, run] of fc.sample(nghttpRun, { numRuns: RUNS, seed: SEED }).entries()) {
+        homeserver.answers.clear();
+        homeserver.bodies.clear();
+        await playNghttp(run, number, join(directory, 'body'));
+      }
+    },
+    RUNS * SESSION_LIMIT_MS,
   );
 });

@@ -176,6 +176,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
       this.#blocked &&
       now - this.#blockedAt > Math.max(STALL_MS, (this.#socket.writableLength * 1000) / STALL_RATE)
     ) {
+      this.#context.plane.metrics.limitHit('RESPONSE_TOO_SLOW');
       this.#socket.destroy();
       return;
     }
@@ -191,7 +192,10 @@ export class Http2Connection implements StreamHost, ClientConnection {
     for (const stream of this.#streams.values()) {
       if (stream.exchange !== null) stream.exchange.check(now);
       else if (stream.deferred !== null) {
-        if (now - stream.openedAt > limits.requestHeadMs) this.reset(stream, ErrorCode.cancel);
+        if (now - stream.openedAt > limits.requestHeadMs) {
+          this.#context.plane.metrics.limitHit('REQUEST_TIMEOUT');
+          this.reset(stream, ErrorCode.cancel);
+        }
       } else if (stream.deadlineAt === 0) {
         // Only what waits is left: it may take as long as the slowest rate allows, however it is dripped.
         stream.deadlineAt = now + Math.max(STALL_MS, (stream.pendingBytes() * 1000) / STALL_RATE);
@@ -472,7 +476,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     else if (stream !== undefined) this.#resetFor(stream, ErrorCode.streamClosed);
     // What was on its way when we reset the stream is ignored, but a window full of it is not a flood.
     else if (this.#resetIds.has(streamId)) this.#spendControl();
-    else if (this.#spendReset()) this.#resetId(streamId, ErrorCode.streamClosed);
+    else this.#refuse(streamId, ErrorCode.streamClosed);
     return null;
   }
 
@@ -599,8 +603,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     }
     const result = builder.finish(block.endStream, plane.limits);
     if (result.kind === 'malformed' || dependsOnItself) {
-      const code = decoded === 'too_large' ? ErrorCode.enhanceYourCalm : ErrorCode.protocolError;
-      if (this.#spendReset()) this.#resetId(block.streamId, code);
+      this.#refuse(block.streamId, decoded === 'too_large' ? ErrorCode.enhanceYourCalm : ErrorCode.protocolError);
       return;
     }
     const { head } = result;
@@ -786,7 +789,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     const code = selfish ? ErrorCode.protocolError : ErrorCode.frameSizeError;
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#resetFor(stream, code);
-    else if (this.#spendReset()) this.#resetId(streamId, code);
+    else this.#refuse(streamId, code);
   }
 
   /** RFC 9218 §7.1 */
@@ -846,7 +849,16 @@ export class Http2Connection implements StreamHost, ClientConnection {
 
   /** Resets a stream because of what the client did. */
   #resetFor(stream: Http2Stream, code: number): void {
-    if (this.#spendReset()) this.reset(stream, code);
+    if (!this.#spendReset()) return;
+    this.#context.plane.metrics.limitHit('H2_MALFORMED');
+    this.reset(stream, code);
+  }
+
+  /** The same for one that is not open. */
+  #refuse(streamId: number, code: number): void {
+    if (!this.#spendReset()) return;
+    this.#context.plane.metrics.limitHit('H2_MALFORMED');
+    this.#resetId(streamId, code);
   }
 
   #resetId(streamId: number, code: number): void {

@@ -211,3 +211,54 @@ export const plannedSession: fc.Arbitrary<PlannedSession> = fc.record({
   tableSize: fc.constantFrom(4096, 4096, 4096, 0, 100, 1000, 65_536),
   streams: fc.array(stream, { minLength: 1, maxLength: 6 }),
 });
+
+/** One run of nghttp: the same request on several paths at once. */
+export interface NghttpRun {
+  readonly method: string;
+  readonly fields: readonly Field[];
+  readonly hasBody: boolean;
+  readonly body: BodySpec;
+  readonly options: readonly string[];
+  readonly answers: readonly PlannedAnswer[];
+}
+
+// In its output fields are lines, and what stands above ASCII is body.
+const plainField = fc.tuple(
+  fc.constantFrom('x-a', 'x-b', 'x-long-name-that-comes-again', 'x-t-1'),
+  fc.oneof(chars(VISIBLE.replaceAll(/[<>]/g, ''), 1, 40), chars('abc/=', 300, 900)),
+);
+const plainAnswer = answer.chain((one) =>
+  fc
+    .array(plainField, { maxLength: 5 })
+    .map((fields): PlannedAnswer => ({ ...one, fields, hints: null, early: false })),
+);
+const optionOf = (name: string, values: readonly (string | number)[]): fc.Arbitrary<string[]> =>
+  fc
+    .option(fc.constantFrom(...values), { freq: 1 })
+    .map((value) => (value === null ? [] : [`${name}=${String(value)}`]));
+
+/** Up to eight streams at once. */
+export const nghttpRun: fc.Arbitrary<NghttpRun> = fc
+  .record({
+    method: fc.constantFrom('GET', 'GET', 'HEAD', 'PUT', 'PUT', 'POST', 'DELETE'),
+    fields: fc.array(plainField, { maxLength: 5 }),
+    body,
+    options: fc
+      .tuple(
+        optionOf('--window-bits', [10, 12, 14, 16, 20]),
+        optionOf('--connection-window-bits', [16, 18, 24]),
+        optionOf('--padding', [1, 17, 200]),
+        optionOf('--header-table-size', [0, 100, 4096, 65_536]),
+        optionOf('--encoder-header-table-size', [0, 100, 1000]),
+        optionOf('--max-concurrent-streams', [1, 2, 3]),
+        fc.subarray(['--no-content-length', '--no-dep', '--trailer=x-late: ignored']),
+      )
+      .map((all) => all.flat()),
+    answers: fc.array(plainAnswer, { minLength: 1, maxLength: 8 }),
+  })
+  .map((one): NghttpRun => {
+    const hasBody = one.method === 'PUT' || one.method === 'POST';
+    // Without a body there is nothing that trailers could follow.
+    const options = one.options.filter((option) => hasBody || !/^--(?:trailer|no-content-length)/.test(option));
+    return { ...one, hasBody, options };
+  });
