@@ -51,8 +51,8 @@ export interface DnsClient {
   /**
    * Asks one question, over UDP and, when the answer is truncated, over TCP.
    * @param name - with or without the trailing dot; never searched in other domains
-   * @throws PorticoError `DNS_TIMEOUT`, `DNS_UNREACHABLE`, `DNS_MALFORMED` when no server answered usefully; every response
-   * code, SERVFAIL too, is an answer and not an error
+   * @throws PorticoError `DNS_NAME` when it is not a domain name; `DNS_TIMEOUT`, `DNS_UNREACHABLE`, `DNS_MALFORMED` when no
+   * server answered usefully; every response code, SERVFAIL too, is an answer and not an error
    */
   query(name: string, type: DnsType, options?: { readonly signal?: AbortSignal }): Promise<DnsAnswer>;
 }

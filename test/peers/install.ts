@@ -8,6 +8,8 @@ import { installDendrite } from './install/dendrite.ts';
 import { installH2spec } from './install/h2spec.ts';
 import { installHpackStories } from './install/hpack-stories.ts';
 import { installHttpx } from './install/httpx.ts';
+import { installKnot } from './install/knot.ts';
+import { installNginx } from './install/nginx.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
 import type { PeerName, PeerState } from './install/peer.ts';
@@ -31,6 +33,8 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   h2spec: installH2spec,
   httpx: installHttpx,
   'hpack-stories': installHpackStories,
+  knot: installKnot,
+  nginx: installNginx,
 };
 
 /** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */

@@ -2,9 +2,15 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Full path of an executable of that name, or null. */
-export function findProgram(name: string): string | null {
-  for (const directory of (process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(delimiter)) {
+/**
+ * Full path of an executable of that name, or null.
+ * @param directories - where to look, in the form of PATH
+ */
+export function findProgram(
+  name: string,
+  directories: string = process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+): string | null {
+  for (const directory of directories.split(delimiter)) {
     const path = join(directory, name);
     try {
       accessSync(path, constants.X_OK);

@@ -3,7 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { PEERS_DIRECTORY, placeOf } from './place.ts';
 
 /** Every peer the tests know. */
-export const PEER_NAMES = ['synapse', 'dendrite', 'chromium', 'nghttp2', 'h2spec', 'httpx', 'hpack-stories'] as const;
+export const PEER_NAMES = [
+  'synapse',
+  'dendrite',
+  'chromium',
+  'nghttp2',
+  'h2spec',
+  'httpx',
+  'hpack-stories',
+  'knot',
+  'nginx',
+] as const;
 /** One of them. */
 export type PeerName = (typeof PEER_NAMES)[number];
 
