@@ -37,14 +37,18 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   nginx: installNginx,
 };
 
-/** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */
-export async function preparePeers(): Promise<Preparation> {
+/**
+ * Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had.
+ *
+ * @param names - only these; what is known of the others stays
+ */
+export async function preparePeers(names: readonly PeerName[] = PEER_NAMES): Promise<Preparation> {
   removeLeftovers();
   const debian = new Debian();
   const entries = await Promise.all(
-    PEER_NAMES.map(async (name): Promise<[PeerName, PeerState]> => [name, await prepare(name, debian)]),
+    names.map(async (name): Promise<[PeerName, PeerState]> => [name, await prepare(name, debian)]),
   );
-  writePeerStates(Object.fromEntries(entries) as Record<PeerName, PeerState>);
+  writePeerStates(Object.fromEntries(entries));
   const preparation: Preparation = { ready: [], missing: [] };
   for (const [peer, state] of entries) {
     if (state.state === 'ready') preparation.ready.push(`${peer} ${state.version}`);

@@ -1,0 +1,108 @@
+/**
+ * The lab itself, run on the client's host (see run.ts): starts DNS, the other web server and the peer, then for each form of
+ * delegation a Synapse and a Dendrite behind Portico, and lets both talk to the peer. Prints a table; exit code 1 when a
+ * check failed.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestCa } from '../../helpers/test-certificates.ts';
+import type { HomeserverKind } from '../harness/homeserver.ts';
+import type { Service } from '../harness/service.ts';
+import { checkAfterRestart, checkPair, meet, type Outcomes, type Pair } from './checks.ts';
+import { startDns } from './dns-server.ts';
+import { FORMS, peerPlan, ZONE, type Form } from './forms.ts';
+import { Home } from './home.ts';
+import { hostOf, type HostName, type LabHost } from './network.ts';
+import { failuresOf, tableOf, type Row } from './table.ts';
+import { startWeb } from './web-server.ts';
+
+const KINDS: readonly HomeserverKind[] = ['synapse', 'dendrite'];
+
+/** One cell's servers while they are up. */
+interface Cell {
+  readonly row: Row;
+  readonly home: Home;
+  pair: Pair | null;
+}
+
+async function main(): Promise<number> {
+  const owner = Number(process.env.PORTICO_LAB_OWNER);
+  const host = (name: HostName): LabHost => hostOf(name, owner);
+  const chosen = process.argv.slice(2);
+  const forms = FORMS.filter(({ id }) => chosen.length === 0 || chosen.includes(id));
+  const directory = mkdtempSync(join(tmpdir(), 'portico-lab-'));
+  const services: Service[] = [];
+  const started = performance.now();
+  const seconds = (): string => `${Math.round((performance.now() - started) / 1000)} s`;
+  const rows: Row[] = [];
+  let peer: Home | undefined;
+  try {
+    const ca = await createTestCa();
+    const plans = FORMS.flatMap((form) => KINDS.map((kind) => form.plan(kind, host(kind), host('web'))));
+    const ownPlan = peerPlan(host('peer'));
+    const records = [...plans, ownPlan].flatMap((plan) => plan.records);
+    const webSites = plans.flatMap(({ web }) => (web === null ? [] : [web]));
+    services.push(await startDns(host('dns'), join(directory, 'dns'), ZONE, records));
+    services.push(await startWeb(host('web'), join(directory, 'web'), ca, webSites));
+    peer = await Home.start('synapse', ownPlan, host('peer'), ca, join(directory, 'peer'));
+    console.log(`lab: ${ownPlan.serverName}, DNS and the other web server are up after ${seconds()}`);
+    for (const form of forms) {
+      rows.push(
+        ...(await runForm(form, peer, (kind) =>
+          Home.start(
+            kind,
+            form.plan(kind, host(kind), host('web')),
+            host(kind),
+            ca,
+            join(directory, `${form.id}-${kind}`),
+          ),
+        )),
+      );
+      console.log(`lab: ${form.title}: done after ${seconds()}`);
+    }
+  } finally {
+    await peer?.stop().catch((error: unknown) => console.error(error));
+    for (const service of services.reverse()) await service.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+  const failures = failuresOf(rows);
+  console.log(`\n${tableOf(rows)}\n`);
+  for (const failure of failures) console.log(`FAILED: ${failure}`);
+  console.log(`lab: ${rows.length} rows, ${failures.length} checks failed, ${seconds()}`);
+  return failures.length === 0 && rows.length > 0 ? 0 : 1;
+}
+
+/** Both homeservers in one form, at the same time; the peer's restart is theirs together. */
+async function runForm(form: Form, peer: Home, start: (kind: HomeserverKind) => Promise<Home>): Promise<Row[]> {
+  const rows = KINDS.map((kind): Row => ({ form: form.title, homeserver: kind, outcomes: new Map() as Outcomes }));
+  const cells: Cell[] = [];
+  const each = (act: (cell: Cell, pair: Pair) => Promise<void>): Promise<void[]> =>
+    Promise.all(cells.map((cell) => (cell.pair === null ? undefined : act(cell, cell.pair))));
+  try {
+    await Promise.all(
+      rows.map(async (row, at) => {
+        cells.push({ row, home: await start(KINDS[at] ?? 'synapse'), pair: null });
+      }),
+    );
+    await Promise.all(cells.map(async (cell) => (cell.pair = await meet(cell.home, peer))));
+    await each((cell, pair) => checkPair(pair, cell.row.outcomes));
+    await each(async (cell, pair) => {
+      await cell.home.restartPortico();
+      await checkAfterRestart(pair, cell.row.outcomes, 'restart');
+    });
+    await peer.restartPortico();
+    await each((cell, pair) => checkAfterRestart(pair, cell.row.outcomes, 'peer restart'));
+  } catch (error) {
+    // The row shows what was not reached; the other forms go on.
+    console.error(`lab: ${form.title}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    for (const { row, home } of cells) {
+      if (failuresOf([row]).length > 0) console.error(home.describeLogs());
+    }
+    await Promise.all(cells.map(({ home }) => home.stop().catch((error: unknown) => console.error(error))));
+  }
+  return rows;
+}
+
+process.exitCode = await main();
