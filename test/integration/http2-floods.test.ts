@@ -104,7 +104,7 @@ const FLOODS: readonly Flood[] = [
   ['DATA on a stream that is reset', [headers(1, UPLOAD, 4), rstStream(1)], () => data(1, 'x'), enhanceYourCalm, streamClosed],
   ['PRIORITY', [], (i) => priority(idOf(i), 0, i & 0xff), enhanceYourCalm],
   ['PRIORITY on one open stream', [headers(1, HOLD)], (i) => priority(1, idOf(i) + 2), enhanceYourCalm],
-  ['PRIORITY_UPDATE', [], (i) => frame(0x10, 0, 0, Buffer.concat([u32(1), Buffer.from('u=1')])), enhanceYourCalm],
+  ['PRIORITY_UPDATE', [headers(1, HOLD)], () => frame(0x10, 0, 0, Buffer.concat([u32(1), Buffer.from('u=1')])), enhanceYourCalm],
   ['PRIORITY_UPDATE for ever more streams to come', [], (i) => frame(0x10, 0, 0, Buffer.concat([u32(idOf(i)), Buffer.from('u=1')])), protocolError],
   ['WINDOW_UPDATE of one on the connection', [], () => windowUpdate(0, 1), enhanceYourCalm],
   ['WINDOW_UPDATE of one on a stream', [headers(1, HOLD)], () => windowUpdate(1, 1), enhanceYourCalm],

@@ -367,14 +367,12 @@ async function playNghttp(run: NghttpRun, number: number, bodyFile: string): Pro
   const args = ['-v', ...run.options, '-H', `:method: ${run.method}`];
   for (const [name, value] of run.fields) args.push('-H', `${name}: ${value}`);
   if (run.hasBody) args.push('-d', bodyFile);
-  const { code, bytes, complaints } = await nghttp([
-    ...args,
-    ...paths.map((path) => `https://localhost:${port}${path}`),
-  ]);
+  const urls = paths.map((path) => `https://localhost:${port}${path}`);
+  const { code, bytes, complaints } = await nghttp([...args, ...urls]);
   // It knows only the system's authorities; who serves is not what is compared here.
   const others = complaints.split('\n').filter((line) => !/^$|Certificate verification failed/.test(line));
   expect([code, others], context).toEqual([0, []]);
-  const text = bytes.filter((octet) => octet < 0x80).toString('latin1');
+  const text = Buffer.from(bytes.filter((octet) => octet < 0x80)).toString('latin1');
   expect(text, context).not.toMatch(/recv RST_STREAM|error_code=(?!NO_ERROR)|INVALID/);
   await settled();
   const said = readNghttp(text);

@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { Agent, request as requestUndici } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -220,7 +221,7 @@ describe('undici', () => {
         dispatcher: agent,
         method: 'PUT',
         signal: given.signal,
-        body: endless(given),
+        body: Readable.from(endless(given)),
       });
       await expect(never).rejects.toThrow();
       const after = await requestUndici(`${base}${TARGET}/after`, { dispatcher: agent });

@@ -80,17 +80,11 @@ export async function startDendrite(options: HomeserverOptions): Promise<Homeser
   const config = join(directory, 'dendrite.yaml');
   writeFileSync(config, stringify(configOf(options)));
   const authority = `${options.address ?? '127.0.0.1'}:${port}`;
-  const [command = '', ...args] = [
-    ...(options.prefix ?? []),
-    join(state.path, 'dendrite'),
-    ...['--config', config],
-    ...['--http-bind-address', authority],
-    '--really-enable-open-registration',
-  ];
   const service = await Service.start({
     name: `Dendrite ${options.serverName}`,
-    command,
-    args,
+    command: join(state.path, 'dendrite'),
+    args: [...['--config', config], ...['--http-bind-address', authority], '--really-enable-open-registration'],
+    ...(options.prefix && { prefix: options.prefix }),
     cwd: directory,
     // Replaces the system's list, so that nothing else can be trusted by mistake.
     env: { SSL_CERT_FILE: bundle, SSL_CERT_DIR: directory },

@@ -81,13 +81,12 @@ export async function startSynapse(options: HomeserverOptions): Promise<Homeserv
   writeFileSync(join(directory, 'signing.key'), `ed25519 a_1 ${seed}\n`, { mode: 0o600 });
   const config = join(directory, 'homeserver.yaml');
   writeFileSync(config, stringify(configOf(options, caFiles)));
-  const python = join(state.path, 'bin', 'python');
-  const [command = '', ...args] = [...(options.prefix ?? []), python, '-m', 'synapse.app.homeserver', '-c', config];
   const base = `http://${options.address ?? '127.0.0.1'}:${port}`;
   const service = await Service.start({
     name: `Synapse ${options.serverName}`,
-    command,
-    args,
+    command: join(state.path, 'bin', 'python'),
+    args: ['-m', 'synapse.app.homeserver', '-c', config],
+    ...(options.prefix && { prefix: options.prefix }),
     cwd: directory,
     startLimitMs: 90_000,
     isReady: async () => {

@@ -3,8 +3,9 @@
  * hide the others; what comes after a restart is done once more with what was there before it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { registerAccount } from '../harness/matrix-client.ts';
+import { MatrixRequestError, registerAccount } from '../harness/matrix-client.ts';
 import type { MatrixClient } from '../harness/matrix-client.ts';
+import type { SeenByPeers } from './broken.ts';
 import type { Home } from './home.ts';
 
 const PASSWORD = 'correct horse battery staple';
@@ -160,4 +161,27 @@ export async function checkAfterRestart(
     await messages(pair, `after ${name}`);
     await invite(pair);
   });
+}
+
+/** What a user of the peer sees of a server that may be broken. */
+export async function seenFrom(peer: Home, home: Home): Promise<SeenByPeers> {
+  names += 1;
+  const [alice, bob] = await Promise.all([
+    // The front may be what is broken.
+    registerAccount(home.direct, `alice${names}`, PASSWORD),
+    registerAccount(peer.client, `bob${names}`, PASSWORD),
+  ]);
+  const room = await alice.createRoom({ room_version: '11' });
+  const name = `#literal%2Fand/ünïcode-${names}:${home.plan.serverName}`;
+  await Promise.all([alice.setDisplayName(ODD_NAME), alice.setAlias(name, room)]);
+  const works = async (ask: Promise<string>, expected: string): Promise<boolean> => {
+    try {
+      return (await ask) === expected;
+    } catch (error) {
+      if (error instanceof MatrixRequestError) return false;
+      throw error;
+    }
+  };
+  const profile = await works(bob.displayName(alice.userId), ODD_NAME);
+  return { profile, alias: await works(bob.resolveAlias(name), room) };
 }

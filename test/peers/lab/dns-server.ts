@@ -1,11 +1,11 @@
 /** The lab's DNS: a real Knot, the only server that any host knows. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { readPeerState } from '../install/peer.ts';
 import { Service } from '../harness/service.ts';
 import type { LabHost } from './network.ts';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 
 const ASK_LIMIT_MS = 10_000;
 
@@ -57,11 +57,11 @@ zone:
   - domain: ${zone}
 `,
   );
-  const [command = '', ...args] = [...host.prefix, state.path, '-c', config];
   return Service.start({
     name: 'knot',
-    command,
-    args,
+    prefix: host.prefix,
+    command: state.path,
+    args: ['-c', config],
     cwd: directory,
     startLimitMs: 30_000,
     isReady: async () => {

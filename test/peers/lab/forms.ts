@@ -17,6 +17,8 @@ export interface WebSite {
   readonly delegatesTo: string | null;
   /** Value of `m.homeserver.base_url`. */
   readonly clientUrl: string;
+  /** Browsers may read the documents of another origin; left out: they may. */
+  readonly cors?: boolean;
 }
 
 /** One form, for one homeserver. */
@@ -45,17 +47,23 @@ export interface Form {
   plan(kind: HomeserverKind, home: LabHost, web: LabHost): Plan;
 }
 
-const addresses = (name: string, host: LabHost): string[] => [
+export const addresses = (name: string, host: LabHost): string[] => [
   `${name}. 60 IN A ${host.ipv4}`,
   `${name}. 60 IN AAAA ${host.ipv6}`,
 ];
-const service = (prefix: string, name: string, target: string): string =>
+export const service = (prefix: string, name: string, target: string): string =>
   `${prefix}._tcp.${name}. 60 IN SRV 10 0 ${OTHER_PORT} ${target}.`;
 
-const DEFAULTS = { web: null, site: {}, federationPort: 8448, enters: 'federation', federationUrl: false } as const;
+export const DEFAULTS = {
+  web: null,
+  site: {},
+  federationPort: 8448,
+  enters: 'federation',
+  federationUrl: false,
+} as const;
 
 /** The names that the forms with DNS are made of. */
-function namesOf(id: string, kind: HomeserverKind): { base: string; matrix: string } {
+export function namesOf(id: string, kind: HomeserverKind | 'broken'): { base: string; matrix: string } {
   const base = `${id}.${kind}.${ZONE}`;
   return { base, matrix: `matrix.${base}` };
 }

@@ -6,18 +6,26 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createTestCa } from '../../helpers/test-certificates.ts';
+import { createTestCa, type TestCa } from '../../helpers/test-certificates.ts';
 import type { HomeserverKind } from '../harness/homeserver.ts';
 import type { Service } from '../harness/service.ts';
-import { checkAfterRestart, checkPair, meet, type Outcomes, type Pair } from './checks.ts';
+import { BROKEN, type BrokenVariant } from './broken.ts';
+import { checkAfterRestart, checkPair, meet, seenFrom, type Outcomes, type Pair } from './checks.ts';
 import { startDns } from './dns-server.ts';
-import { FORMS, peerPlan, ZONE, type Form } from './forms.ts';
+import { FORMS, peerPlan, ZONE, type Form, type Plan } from './forms.ts';
 import { Home } from './home.ts';
 import { hostOf, type HostName, type LabHost } from './network.ts';
-import { failuresOf, tableOf, type Row } from './table.ts';
+import { brokenFailuresOf, brokenTableOf, failuresOf, tableOf, type BrokenRow, type Row } from './table.ts';
 import { startWeb } from './web-server.ts';
 
 const KINDS: readonly HomeserverKind[] = ['synapse', 'dendrite'];
+
+/** A mistake and where it is made. */
+interface BrokenCell {
+  readonly variant: BrokenVariant;
+  readonly host: LabHost;
+  readonly plan: Plan;
+}
 
 /** One cell's servers while they are up. */
 interface Cell {
@@ -36,13 +44,19 @@ async function main(): Promise<number> {
   const started = performance.now();
   const seconds = (): string => `${Math.round((performance.now() - started) / 1000)} s`;
   const rows: Row[] = [];
+  const seen: BrokenRow[] = [];
   let peer: Home | undefined;
   try {
     const ca = await createTestCa();
+    const broken = BROKEN.map((variant, at): BrokenCell => {
+      const own = host(at % 2 === 0 ? 'dendrite' : 'synapse');
+      return { variant, host: own, plan: variant.plan(own, host('web')) };
+    });
     const plans = FORMS.flatMap((form) => KINDS.map((kind) => form.plan(kind, host(kind), host('web'))));
     const ownPlan = peerPlan(host('peer'));
-    const records = [...plans, ownPlan].flatMap((plan) => plan.records);
-    const webSites = plans.flatMap(({ web }) => (web === null ? [] : [web]));
+    const all = [...plans, ownPlan, ...broken.map(({ plan }) => plan)];
+    const records = all.flatMap((plan) => plan.records);
+    const webSites = all.flatMap(({ web }) => (web === null ? [] : [web]));
     services.push(await startDns(host('dns'), join(directory, 'dns'), ZONE, records));
     services.push(await startWeb(host('web'), join(directory, 'web'), ca, webSites));
     peer = await Home.start('synapse', ownPlan, host('peer'), ca, join(directory, 'peer'));
@@ -61,24 +75,36 @@ async function main(): Promise<number> {
       );
       console.log(`lab: ${form.title}: done after ${seconds()}`);
     }
+    const to = peer;
+    if (chosen.length === 0 || chosen.includes('broken')) {
+      for (let at = 0; at < broken.length; at += 2) {
+        const two = broken.slice(at, at + 2);
+        seen.push(...(await Promise.all(two.map((cell) => runBroken(cell, to, ca, directory)))));
+      }
+      console.log(`lab: ${broken.length} broken ones: done after ${seconds()}`);
+    }
   } finally {
     await peer?.stop().catch((error: unknown) => console.error(error));
     for (const service of services.reverse()) await service.stop();
     rmSync(directory, { recursive: true, force: true });
   }
-  const failures = failuresOf(rows);
-  console.log(`\n${tableOf(rows)}\n`);
+  const failures = [...failuresOf(rows), ...brokenFailuresOf(seen)];
+  if (rows.length > 0) console.log(`\n${tableOf(rows)}`);
+  if (seen.length > 0) console.log(`\n${brokenTableOf(seen)}`);
+  console.log('');
   for (const failure of failures) console.log(`FAILED: ${failure}`);
-  console.log(`lab: ${rows.length} rows, ${failures.length} checks failed, ${seconds()}`);
-  return failures.length === 0 && rows.length > 0 ? 0 : 1;
+  const count = rows.length + seen.length;
+  console.log(`lab: ${count} rows, ${failures.length} checks failed, ${seconds()}`);
+  return failures.length === 0 && count > 0 ? 0 : 1;
 }
 
 /** Both homeservers in one form, at the same time; the peer's restart is theirs together. */
 async function runForm(form: Form, peer: Home, start: (kind: HomeserverKind) => Promise<Home>): Promise<Row[]> {
   const rows = KINDS.map((kind): Row => ({ form: form.title, homeserver: kind, outcomes: new Map() as Outcomes }));
   const cells: Cell[] = [];
-  const each = (act: (cell: Cell, pair: Pair) => Promise<void>): Promise<void[]> =>
-    Promise.all(cells.map((cell) => (cell.pair === null ? undefined : act(cell, cell.pair))));
+  const each = async (act: (cell: Cell, pair: Pair) => Promise<void>): Promise<void> => {
+    await Promise.all(cells.map(async (cell) => (cell.pair === null ? null : act(cell, cell.pair))));
+  };
   try {
     await Promise.all(
       rows.map(async (row, at) => {
@@ -103,6 +129,24 @@ async function runForm(form: Form, peer: Home, start: (kind: HomeserverKind) => 
     await Promise.all(cells.map(({ home }) => home.stop().catch((error: unknown) => console.error(error))));
   }
   return rows;
+}
+
+/** One mistake, as a peer sees it. */
+async function runBroken(
+  { variant, host, plan }: BrokenCell,
+  peer: Home,
+  ca: TestCa,
+  directory: string,
+): Promise<BrokenRow> {
+  let home: Home | undefined;
+  try {
+    home = await Home.start('dendrite', plan, host, ca, join(directory, variant.id), variant.front);
+    return { variant, seen: await seenFrom(peer, home) };
+  } catch (error) {
+    return { variant, seen: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await home?.stop().catch((error: unknown) => console.error(error));
+  }
 }
 
 process.exitCode = await main();

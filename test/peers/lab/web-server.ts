@@ -13,7 +13,7 @@ function serverBlock(site: WebSite, host: LabHost, directory: string): string {
   const document = (path: string, value: unknown): string =>
     `    location = ${path} {\n` +
     `      default_type application/json;\n` +
-    `      add_header Access-Control-Allow-Origin *;\n` +
+    (site.cors === false ? '' : `      add_header Access-Control-Allow-Origin *;\n`) +
     `      return 200 '${JSON.stringify(value)}';\n    }\n`;
   const server =
     site.delegatesTo === null ? '' : document('/.well-known/matrix/server', { 'm.server': site.delegatesTo });
@@ -58,12 +58,12 @@ export async function startWeb(
       `events {}\nhttp {\n  access_log off;\n  server_names_hash_bucket_size 128;\n${paths.join('')}` +
       `${sites.map((site) => serverBlock(site, host, directory)).join('')}}\n`,
   );
-  const [command = '', ...args] = [...host.prefix, state.path, '-p', directory, '-e', 'stderr', '-c', config];
   const [first] = sites;
   return Service.start({
     name: 'nginx',
-    command,
-    args,
+    prefix: host.prefix,
+    command: state.path,
+    args: ['-p', directory, '-e', 'stderr', '-c', config],
     cwd: directory,
     startLimitMs: 30_000,
     isReady: async () => {
