@@ -7,10 +7,10 @@ import type { LabHost } from './network.ts';
 
 /** What a peer can do with the server. */
 export interface SeenByPeers {
-  /** Ask for a user's profile: the plainest of signed requests. */
+  /** Ask for a user's profile: the plainest of signed requests, and all that many a test of a server asks for. */
   readonly profile: boolean;
-  /** Find an alias whose name holds `/`, `%2F` and what lies beyond ASCII. */
-  readonly alias: boolean;
+  /** Join a room as a user whose name holds `/`: such names stand in the paths of signed requests. */
+  readonly join: boolean;
 }
 
 /** A mistake. */
@@ -25,8 +25,8 @@ export interface BrokenVariant {
   plan(home: LabHost, web: LabHost): Plan;
 }
 
-const WORKS: SeenByPeers = { profile: true, alias: true };
-const DEAD: SeenByPeers = { profile: false, alias: false };
+const WORKS: SeenByPeers = { profile: true, join: true };
+const DEAD: SeenByPeers = { profile: false, join: false };
 /** Nobody has it. */
 const DEAD_IPV6 = 'fd77::dead';
 
@@ -111,7 +111,7 @@ export const BROKEN: readonly BrokenVariant[] = [
     title: 'nginx in between that normalises',
     cause: 'something in between changes the bytes of the request target, so that signatures break',
     front: 'normalising nginx',
-    seen: { profile: true, alias: false },
+    seen: { profile: true, join: false },
     plan: (home) => undelegated('normalising-nginx', home),
   },
   {

@@ -169,10 +169,10 @@ export async function seenFrom(peer: Home, home: Home): Promise<SeenByPeers> {
   const [alice, bob] = await Promise.all([
     // The front may be what is broken.
     registerAccount(home.direct, `alice${names}`, PASSWORD),
-    registerAccount(peer.client, `bob${names}`, PASSWORD),
+    registerAccount(peer.client, `bob/${names}`, PASSWORD),
   ]);
   const room = await alice.createRoom({ room_version: '11' });
-  const name = `#literal%2Fand/ünïcode-${names}:${home.plan.serverName}`;
+  const name = `#room-${names}:${home.plan.serverName}`;
   await Promise.all([alice.setDisplayName(ODD_NAME), alice.setAlias(name, room)]);
   const works = async (ask: Promise<string>, expected: string): Promise<boolean> => {
     try {
@@ -183,5 +183,5 @@ export async function seenFrom(peer: Home, home: Home): Promise<SeenByPeers> {
     }
   };
   const profile = await works(bob.displayName(alice.userId), ODD_NAME);
-  return { profile, alias: await works(bob.resolveAlias(name), room) };
+  return { profile, join: await works(bob.join(name), room) };
 }

@@ -31,10 +31,10 @@ export function tableOf(rows: readonly Row[]): string {
 export function brokenTableOf(rows: readonly BrokenRow[]): string {
   const word = (works: boolean): string => (works ? 'works' : 'fails');
   return textOf(
-    ['mistake', 'profile', 'alias', 'cause'],
+    ['mistake', 'profile', 'join', 'cause'],
     rows.map(({ variant, seen }) => [
       variant.title,
-      ...(typeof seen === 'string' ? ['not run', 'not run'] : [word(seen.profile), word(seen.alias)]),
+      ...(typeof seen === 'string' ? ['not run', 'not run'] : [word(seen.profile), word(seen.join)]),
       variant.cause,
     ]),
   );
@@ -61,8 +61,8 @@ export function failuresOf(rows: readonly Row[]): string[] {
 export function brokenFailuresOf(rows: readonly BrokenRow[]): string[] {
   return rows.flatMap(({ variant, seen }) => {
     if (typeof seen === 'string') return [`${variant.title}: ${seen}`];
-    const { profile, alias } = variant.seen;
-    if (seen.profile === profile && seen.alias === alias) return [];
+    const { profile, join } = variant.seen;
+    if (seen.profile === profile && seen.join === join) return [];
     return [`${variant.title}: seen ${JSON.stringify(seen)}, expected ${JSON.stringify(variant.seen)}`];
   });
 }
