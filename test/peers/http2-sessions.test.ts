@@ -22,6 +22,7 @@ import { freePorts } from './harness/free-ports.ts';
 import { bytesOf, nghttpRun, plannedSession } from './harness/http2-sessions.ts';
 import type { Field, NghttpRun, PlannedAnswer, PlannedSession, PlannedStream } from './harness/http2-sessions.ts';
 import { PorticoProcess } from './harness/portico-process.ts';
+import { readPeerState } from './install/peer.ts';
 import { placeOf } from './install/place.ts';
 
 const SESSIONS = Number(process.env.H2_SESSIONS ?? 2000);
@@ -328,7 +329,9 @@ interface NghttpOutput {
 }
 
 async function nghttp(args: readonly string[]): Promise<NghttpOutput> {
-  const child = spawn('nghttp', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const state = readPeerState('nghttp2');
+  if (state.state === 'missing') throw new Error(state.why);
+  const child = spawn(state.path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), SESSION_LIMIT_MS);
   const parts: Buffer[] = [];
   let complaints = '';

@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MatrixRequestError, registerAccount } from '../harness/matrix-client.ts';
 import type { MatrixClient } from '../harness/matrix-client.ts';
+import { webRequest } from '../harness/web-request.ts';
 import type { SeenByPeers } from './broken.ts';
 import type { Home } from './home.ts';
 
@@ -14,6 +15,7 @@ const ODD_NAME = 'Ä/+=.%2F 日本 😀';
 
 /** The columns of the table. */
 export const CHECKS = [
+  'client',
   'invite',
   'alias',
   'join',
@@ -62,6 +64,19 @@ interface Direction {
 /** Both directions of a pair at the same time. */
 async function bothWays({ home, peer, alice, bob }: Pair, act: (direction: Direction) => Promise<void>): Promise<void> {
   await Promise.all([act({ from: alice, to: bob, at: home }), act({ from: bob, to: alice, at: peer })]);
+}
+
+/** Somebody who knows only the server name gets to the client API, as apps do it (client-server API, well-known URI). */
+async function client({ home }: Pair): Promise<void> {
+  const host = home.plan.serverName.replace(/:\d+$/, '');
+  const { ca } = home.client;
+  const document = await webRequest({ base: `https://${host}`, ca, path: '/.well-known/matrix/client' });
+  if (document.headers['access-control-allow-origin'] !== '*') throw new Error('browsers may not read the document');
+  const found = JSON.parse(document.body.toString('utf8')) as { 'm.homeserver': { base_url: string } };
+  const base = found['m.homeserver'].base_url.replace(/\/$/, '');
+  if (base !== home.plan.clientUrl) throw new Error(`clients are sent to ${base}`);
+  const { status } = await webRequest({ base, ca, path: '/_matrix/client/versions' });
+  if (status !== 200) throw new Error(`${base} answers ${status}`);
 }
 
 async function invite(pair: Pair): Promise<void> {
@@ -142,6 +157,7 @@ async function record(outcomes: Outcomes, name: CheckName, act: () => Promise<vo
 /** Everything before a restart. */
 export async function checkPair(pair: Pair, outcomes: Outcomes): Promise<void> {
   const made = new Map<Home, string>();
+  await record(outcomes, 'client', () => client(pair));
   await record(outcomes, 'invite', () => invite(pair));
   await record(outcomes, 'alias', () => alias(pair, made));
   await record(outcomes, 'join', () => join(pair, made));

@@ -40,6 +40,9 @@ async function main(): Promise<number> {
   const chosen = process.argv.slice(2);
   const forms = FORMS.filter(({ id }) => chosen.length === 0 || chosen.includes(id));
   const directory = mkdtempSync(join(tmpdir(), 'portico-lab-'));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  // Ends the services by way of their own exit handlers; what is left on the hosts goes with them.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const services: Service[] = [];
   const started = performance.now();
   const seconds = (): string => `${Math.round((performance.now() - started) / 1000)} s`;
@@ -86,7 +89,6 @@ async function main(): Promise<number> {
   } finally {
     await peer?.stop().catch((error: unknown) => console.error(error));
     for (const service of services.reverse()) await service.stop();
-    rmSync(directory, { recursive: true, force: true });
   }
   const failures = [...failuresOf(rows), ...brokenFailuresOf(seen)];
   if (rows.length > 0) console.log(`\n${tableOf(rows)}`);

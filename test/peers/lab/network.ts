@@ -36,8 +36,8 @@ function ipProgram(): string | null {
   return findProgram('ip') ?? findProgram('ip', SBIN);
 }
 
-async function ip(...args: string[]): Promise<void> {
-  await promisify(execFile)(ipProgram() ?? 'ip', args, { timeout: IP_LIMIT_MS });
+async function ip(...args: string[]): Promise<string> {
+  return (await promisify(execFile)(ipProgram() ?? 'ip', args, { timeout: IP_LIMIT_MS })).stdout;
 }
 
 /** Why namespaces cannot be made here, or null when they can. It is tried. */
@@ -121,5 +121,14 @@ async function removeLeftovers(): Promise<void> {
 
 async function removeNamespace(name: string): Promise<void> {
   rmSync(join(ETC_NETNS, name), { recursive: true, force: true });
-  if (existsSync(join(NAMESPACES, name))) await ip('netns', 'delete', name);
+  if (!existsSync(join(NAMESPACES, name))) return;
+  // Whoever still runs there was started by the lab, and would keep the namespace alive without its name.
+  for (const pid of (await ip('netns', 'pids', name)).split('\n').filter((line) => line !== '')) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself in the meantime.
+    }
+  }
+  await ip('netns', 'delete', name);
 }
