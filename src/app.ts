@@ -3,10 +3,21 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { CertificateProblem, CertificateRow, RenewReport, StatusReport } from './admin/api.ts';
+import { ChallengeBoard } from './acme/challenges/board.ts';
+import { coversName, type CertificateData } from './base/certificate.ts';
 import { systemClock, type Clock } from './base/clock.ts';
 import { PorticoError, codeOf } from './base/errors.ts';
-import { collectCertificates, openSources, type CertificateSources } from './certificates.ts';
+import { certificateRow, problemRow } from './certificate-rows.ts';
+import {
+  collectCertificates,
+  openSources,
+  renewCertificate,
+  unknownName,
+  type CertificateSources,
+} from './certificates.ts';
 import type { Config } from './config/index.ts';
+import { CertificateExporter, type ExportTarget } from './export/exporter.ts';
 import { xMatrixOrigin } from './matrix/x-matrix.ts';
 import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
 import { startMetricsServer, type MetricsServer } from './observability/admin-http.ts';
@@ -16,6 +27,7 @@ import { createMetrics } from './observability/metrics.ts';
 import { DataPlane } from './proxy/data-plane.ts';
 import type { BoundListener } from './proxy/listeners.ts';
 import type { Snapshot } from './proxy/snapshot.ts';
+import { dialForLeaf, selfDial, selfDialTargets, type SelfDialResult } from './self-dial.ts';
 import { buildSnapshot, caFilePaths, certificateNames } from './snapshot.ts';
 import { FileStore } from './store/file-store.ts';
 import type { StoreLock } from './store/store.ts';
@@ -38,9 +50,24 @@ export interface App {
    * @throws PorticoError as `start`, and `RELOAD_STORE_CHANGED`; the old state keeps serving then
    */
   reload(config: Config): Promise<void>;
+  /** What the app knows of the state of things; the process adds the rest. */
+  status(): AppStatus;
+  /** The certificates in use. */
+  certificates(): CertificateRow[];
+  /**
+   * Gets a new certificate for a name now.
+   * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
+   */
+  renew(name: string): Promise<RenewReport>;
   /** Accepts no more, lets exchanges finish for up to `deadlineMs`, and gives everything back. */
   stop(deadlineMs: number): Promise<void>;
 }
+
+/** The app's part of the status that the admin socket tells. */
+export type AppStatus = Pick<
+  StatusReport,
+  'ready' | 'reasons' | 'snapshot_version' | 'listeners' | 'metrics' | 'sites' | 'certificates'
+>;
 
 export interface AppOptions {
   readonly config: Config;
@@ -50,6 +77,8 @@ export interface AppOptions {
   readonly accessLogStream?: { write(lines: string): unknown };
   /** Portico's version, for the metrics. */
   readonly version?: string;
+  /** Where ACME challenges are pinned up; by default one that nobody else knows. */
+  readonly challenges?: ChallengeBoard;
 }
 
 /** At most one line per upstream in this time (ms), however many requests fail. */
@@ -66,16 +95,25 @@ class PorticoApp implements App {
   readonly #metrics;
   readonly #health = createHealth();
   readonly #accessLog: AccessLogger;
+  readonly #challenges: ChallengeBoard;
   readonly #upstreamLoggedAt = new Map<string, number>();
   #config: Config;
   #store: FileStore;
   #lock: StoreLock | null = null;
+  readonly #exporter: CertificateExporter;
   #sources: CertificateSources | null = null;
   #plane: DataPlane | null = null;
   #metricsServer: MetricsServer | null = null;
   #ticketKey;
   #ticketTimer: NodeJS.Timeout | null = null;
   #version = 0;
+  /** Certificates that need no look at our own ports: those of the start, and those that were seen to be served. */
+  #seen: ReadonlySet<string> = new Set();
+  #selfDialing = new AbortController();
+  /** The certificates of the snapshot that serves. */
+  #certificates: readonly CertificateData[] = [];
+  /** The last problem of each name with a certificate; of names in the config only. */
+  readonly #problems = new Map<string, CertificateProblem>();
   /** Changes of the snapshot follow one another. */
   #changes: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -88,6 +126,8 @@ class PorticoApp implements App {
     this.#metrics = createMetrics(options.version === undefined ? {} : { version: options.version });
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
+    this.#challenges = options.challenges ?? new ChallengeBoard();
+    this.#exporter = this.#createExporter();
     this.#accessLog =
       accessLogStream === undefined
         ? NO_ACCESS_LOG
@@ -104,6 +144,12 @@ class PorticoApp implements App {
     this.#health.setReady('listeners', false, 'not listening yet');
     try {
       this.#lock = await this.#store.lock();
+      for (const problem of this.#lock.problems) {
+        this.#logger.error(
+          { code: problem.code, fix: problem.fix, err: problem },
+          'store problem; serving what it holds',
+        );
+      }
       this.#sources = await this.#openSources(this.#config);
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       this.#plane = await DataPlane.create(
@@ -116,6 +162,7 @@ class PorticoApp implements App {
               if (this.#config.log.access) this.#accessLog.record(entry);
             },
           },
+          challenges: this.#challenges,
           requestIdPrefix: randomBytes(5).toString('hex'),
           onDefect: (error) => {
             this.#logger.error({ code: 'INTERNAL', err: error }, 'defect: please report this');
@@ -127,7 +174,10 @@ class PorticoApp implements App {
         snapshot,
       );
       await this.#plane.start();
+      this.#certificates = snapshot.certificates;
+      this.#seen = idsOf(snapshot);
       this.#metricsServer = await this.#startMetricsServer(this.#config);
+      this.#export(this.#config, snapshot);
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -152,6 +202,36 @@ class PorticoApp implements App {
     return this.#sources?.localCaPem ?? null;
   }
 
+  status(): AppStatus {
+    const { ok, reasons } = this.#health.ready();
+    const ends = this.#certificates.map(({ notAfter }) => notAfter);
+    const first = ends.reduce((least, end) => Math.min(least, end), Infinity);
+    return {
+      ready: ok,
+      reasons,
+      snapshot_version: this.#plane?.state.snapshot.version ?? 0,
+      listeners: this.addresses(),
+      metrics: this.metricsAddress(),
+      sites: this.#config.sites.map((site) => site.server_name.text),
+      certificates: { count: ends.length, first_expiry: ends.length === 0 ? null : new Date(first).toISOString() },
+    };
+  }
+
+  certificates(): CertificateRow[] {
+    const now = this.#clock.now();
+    return this.#certificates.map((certificate) => {
+      const problem = [...this.#problems].find(([name]) => coversName(certificate.names, name))?.[1];
+      return certificateRow(certificate, now, problem ?? null);
+    });
+  }
+
+  async renew(name: string): Promise<RenewReport> {
+    const certificate = this.#certificates.find(({ names }) => coversName(names, name));
+    if (certificate === undefined || this.#sources === null) throw unknownName(name);
+    const source = await renewCertificate(name, this.#sources.sources);
+    return { names: certificate.names, source, state: source === 'acme' ? 'started' : 'renewed' };
+  }
+
   async reload(config: Config): Promise<void> {
     await this.#change(async () => {
       try {
@@ -169,7 +249,9 @@ class PorticoApp implements App {
     this.#health.setReady('listeners', false, 'stopping');
     if (this.#ticketTimer !== null) clearTimeout(this.#ticketTimer);
     this.#sources?.close();
+    this.#selfDialing.abort();
     await this.#plane?.stop(deadlineMs);
+    await this.#exporter.close();
     await this.#changes.catch(() => undefined);
     await this.#metricsServer?.close();
     this.#accessLog.close();
@@ -194,12 +276,14 @@ class PorticoApp implements App {
     }
     const sources = await this.#openSources(config);
     let metricsServer = this.#metricsServer;
+    let snapshot: Snapshot;
     try {
-      const snapshot = await this.#snapshot(config, sources);
+      snapshot = await this.#snapshot(config, sources);
       if (JSON.stringify(config.metrics) !== JSON.stringify(this.#config.metrics)) {
         metricsServer = await this.#startMetricsServer(config);
       }
       await plane.swap(snapshot, true);
+      this.#onSwapped(plane, snapshot);
     } catch (error) {
       sources.close();
       if (metricsServer !== this.#metricsServer) await metricsServer?.close();
@@ -212,6 +296,7 @@ class PorticoApp implements App {
       this.#metricsServer = metricsServer;
     }
     this.#config = config;
+    this.#export(config, snapshot);
     this.#logger.level = config.log.level;
     this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');
   }
@@ -221,8 +306,10 @@ class PorticoApp implements App {
       config,
       store: this.#store,
       clock: this.#clock,
-      onProblem: (problem) => {
-        this.#logger.warn(
+      onProblem: (problem, names) => {
+        for (const name of names) this.#problems.set(name, problemRow(problem, this.#clock.now()));
+        // Peers refuse an expired certificate now; everything else can still be put right in time.
+        this.#logger[problem.code === 'CERT_EXPIRED' ? 'error' : 'warn'](
           { code: problem.code, fix: problem.fix, err: problem },
           'certificate problem; the one in use stays',
         );
@@ -242,6 +329,8 @@ class PorticoApp implements App {
       if (this.#stopped || this.#plane === null || this.#sources === null) return;
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       await this.#plane.swap(snapshot, false);
+      this.#onSwapped(this.#plane, snapshot);
+      this.#export(this.#config, snapshot);
       this.#logger.info({ version: snapshot.version }, reason);
     }).catch((error: unknown) => {
       this.#logger.error({ code: codeOf(error), err: error }, `${reason}, but the old state stays`);
@@ -260,6 +349,63 @@ class PorticoApp implements App {
       ticketKey: this.#ticketKey,
       caFiles: await readCaFiles(config),
     });
+  }
+
+  #onSwapped(plane: DataPlane, snapshot: Snapshot): void {
+    const before = new Set(this.#certificates.map(({ id }) => id));
+    // What was wrong with its predecessor is over; so is what was wrong with names that nobody wants any more.
+    const kept = snapshot.certificates.filter(({ id }) => before.has(id));
+    for (const name of this.#problems.keys()) {
+      if (!kept.some(({ names }) => coversName(names, name))) this.#problems.delete(name);
+    }
+    this.#certificates = snapshot.certificates;
+    this.#lookAtOurselves(plane, snapshot);
+  }
+
+  /** Dials our own ports for the certificates that are new in this snapshot; in the background, and anew after the next swap. */
+  #lookAtOurselves(plane: DataPlane, snapshot: Snapshot): void {
+    const before = this.#seen;
+    const fresh = snapshot.certificates.filter(({ id }) => !before.has(id));
+    if (fresh.length === 0) return;
+    this.#selfDialing.abort();
+    this.#selfDialing = new AbortController();
+    const { signal } = this.#selfDialing;
+    const report = (result: SelfDialResult): void => {
+      this.#reportSelfDial(result);
+    };
+    const targets = selfDialTargets(fresh, plane.state.index, plane.addresses());
+    void selfDial(targets, { dial: dialForLeaf, report, signal }).then(() => {
+      if (!signal.aborted) this.#seen = idsOf(snapshot);
+    });
+  }
+
+  #reportSelfDial({ outcome, problem }: SelfDialResult): void {
+    this.#metrics.selfDialed(outcome);
+    if (problem === null) return;
+    const entry = { code: problem.code, fix: problem.fix, err: problem };
+    if (outcome === 'mismatch') this.#logger.error(entry, 'a new certificate is not what is served');
+    else this.#logger.warn(entry, 'cannot see whether a new certificate is served');
+  }
+
+  #createExporter(): CertificateExporter {
+    const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;
+    return new CertificateExporter({
+      store: this.#store,
+      environment: { PATH },
+      onExported: ({ target, written }) => {
+        const { name, chainPath, keyPath } = target;
+        this.#logger.info({ name, chain: chainPath, keyFile: keyPath, written }, 'certificate exported');
+      },
+      onProblem: (problem) => {
+        this.#logger.error({ code: problem.code, fix: problem.fix, err: problem }, 'certificate not exported');
+      },
+    });
+  }
+
+  /** Nobody waits for it: other programs' files are no reason to serve later. */
+  #export(config: Config, snapshot: Snapshot): void {
+    this.#exporter.setTargets(exportTargets(config));
+    void this.#exporter.exportChanged(snapshot.certificates);
   }
 
   async #startMetricsServer(config: Config): Promise<MetricsServer | null> {
@@ -296,6 +442,21 @@ class PorticoApp implements App {
       'homeserver cannot be reached',
     );
   }
+}
+
+function idsOf(snapshot: Snapshot): Set<string> {
+  return new Set(snapshot.certificates.map(({ id }) => id));
+}
+
+function exportTargets(config: Config): ExportTarget[] {
+  return config.exports.map(({ name, chain, key, owner, mode, hook }) => ({
+    name,
+    chainPath: chain,
+    keyPath: key,
+    owner: owner ?? null,
+    mode,
+    hook: hook ?? null,
+  }));
 }
 
 async function readCaFiles(config: Config): Promise<Map<string, string>> {

@@ -87,8 +87,8 @@ export function addressKey(address: string): string {
   return `${a.toString(16)}:${b.toString(16)}:${c.toString(16)}:${d.toString(16)}::/64`;
 }
 
-/** The eight 16-bit groups of a valid IPv6 address. */
-function groupsOf(ipv6: string): number[] {
+/** The eight 16-bit groups of a valid IPv6 address without a zone. */
+export function groupsOf(ipv6: string): number[] {
   const [head = '', tail] = ipv6.split('::');
   const front = parseGroups(head);
   if (tail === undefined) return front;

@@ -1,7 +1,9 @@
 /** `portico run`: serves until a signal says otherwise. */
 import { createApp } from '../app.ts';
-import type { LoadResult } from '../config/index.ts';
-import { PorticoError } from '../base/errors.ts';
+import type { AdminApi } from '../admin/api.ts';
+import { startAdminServer, type AdminServer } from '../admin/server.ts';
+import type { LoadResult, Problem } from '../config/index.ts';
+import { codeOf, PorticoError } from '../base/errors.ts';
 import { createLogger } from '../observability/logger.ts';
 import type { Logger } from '../observability/logger.ts';
 import { openLogSink } from '../observability/log-sink.ts';
@@ -10,12 +12,24 @@ import type { Command } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { judgeNode } from './node-floor.ts';
 import { printProblems } from './problems.ts';
-import { endOnUncaught, serveUntilSignal } from './serve.ts';
+import { beginServing, endOnUncaught } from './serve.ts';
 import { reportStartError } from './start-error.ts';
 import { porticoVersion } from './version.ts';
 
 /** After a complete stop nothing should hold the process; if something does, it is not worth waiting for. */
 const LINGER_MS = 2000;
+
+/** A config that cannot be used, with everything that is wrong with it. */
+class ConfigRefused extends PorticoError {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super('CONFIG_INVALID', `The config has ${String(problems.length)} problem(s).`, {
+      fix: 'Run `portico check` and correct what it names.',
+    });
+    this.problems = problems;
+  }
+}
 
 /** Logs what a config has to say; throws when it cannot be used. */
 function usable(result: LoadResult, logger: Logger): Extract<LoadResult, { ok: true }> {
@@ -26,9 +40,7 @@ function usable(result: LoadResult, logger: Logger): Extract<LoadResult, { ok: t
     else logger.warn(place, message);
   }
   if (result.ok) return result;
-  throw new PorticoError('CONFIG_INVALID', `The config has ${String(result.problems.length)} problem(s).`, {
-    fix: 'Run `portico check` and correct what it names.',
-  });
+  throw new ConfigRefused(result.problems);
 }
 
 /** The command. */
@@ -54,7 +66,12 @@ when the config has errors or the start is not possible (port in use, no permiss
     if (verdict.kind === 'warn') logger.warn({ code: 'NODE_OUTDATED', fix: verdict.fix }, verdict.message);
     const version = porticoVersion();
     logger.info({ version, node: process.versions.node, config: loaded.path }, 'starting');
-    const app = createApp({ config, logger, accessLogStream: sink, version });
+    const accessLogStream = {
+      write: (lines: string): void => {
+        sink.writeAscii(lines);
+      },
+    };
+    const app = createApp({ config, logger, accessLogStream, version });
     try {
       await app.start();
     } catch (error) {
@@ -62,18 +79,74 @@ when the config has errors or the start is not possible (port in use, no permiss
       forget();
       return reportStartError(error, terminal);
     }
+    const startedAt = new Date();
     let shutdownMs = config.shutdown_timeout;
-    const code = await serveUntilSignal({
-      stop: () => app.stop(shutdownMs),
+    let warnings: readonly Problem[] = [];
+    let admin: AdminServer | null = null;
+    const openAdmin = (path: string): Promise<AdminServer> =>
+      startAdminServer({
+        path,
+        api,
+        onDefect: (error) => {
+          logger.error({ code: codeOf(error), err: error }, 'defect in the admin socket: please report this');
+        },
+      });
+    const serving = beginServing({
+      stop: async () => {
+        await app.stop(shutdownMs);
+        await admin?.close();
+      },
       reload: async () => {
         const fresh = usable(await readConfigFile(flags), logger);
-        await app.reload(fresh.config);
+        const { socket } = fresh.config.admin;
+        const before = admin;
+        const after = before === null || before.path === socket ? before : await openAdmin(socket);
+        try {
+          await app.reload(fresh.config);
+        } catch (error) {
+          if (after !== before) await after?.close();
+          throw error;
+        }
+        admin = after;
+        // Not awaited: the reload may have been asked for through it, and it waits for its own answer.
+        if (after !== before) void before?.close();
+        ({ warnings } = fresh);
         shutdownMs = fresh.config.shutdown_timeout;
       },
       logger,
       signals: process,
       exit,
     });
+    const api: AdminApi = {
+      status: () => ({
+        version,
+        node: process.versions.node,
+        pid: process.pid,
+        config: loaded.path,
+        started_at: startedAt.toISOString(),
+        draining: serving.stopping,
+        ...app.status(),
+      }),
+      reload: async () => {
+        await serving.reload();
+        return { snapshot_version: app.status().snapshot_version, warnings };
+      },
+      drain: () => {
+        serving.stop('drain');
+        return { draining: true, deadline_ms: shutdownMs };
+      },
+      certificates: () => Promise.resolve(app.certificates()),
+      renew: (name) => app.renew(name),
+    };
+    try {
+      admin = await openAdmin(config.admin.socket);
+    } catch (error) {
+      await app.stop(0);
+      sink.flushSync();
+      forget();
+      return reportStartError(error, terminal);
+    }
+    const code = await serving.ended;
     sink.flushSync();
     forget();
     setTimeout(() => process.exit(code), LINGER_MS).unref();

@@ -5,6 +5,8 @@ export interface Terminal {
   out(line: string): void;
   err(line: string): void;
   readonly colour: boolean;
+  /** Width in characters; left out where nobody looks (a pipe, a file), so that nothing is cut or folded. */
+  readonly columns?: number;
 }
 
 /** Names of the few styles in use. */
@@ -28,5 +30,14 @@ export function processTerminal(): Terminal {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     colour: process.stdout.isTTY && noColour === '' && process.env.TERM !== 'dumb',
+    ...(process.stdout.isTTY && process.stdout.columns > 0 ? { columns: process.stdout.columns } : {}),
   };
+}
+
+/**
+ * Text of others (a CA's words, a name from a file) as it can go to a terminal: control characters, which could move the
+ * cursor or forge lines, become spaces.
+ */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim();
 }

@@ -177,11 +177,7 @@ export const CONFIG_CODES = {
   },
   CONFIG_NO_CERTIFICATE: {
     meaning: 'No certificate source is configured for a name that peers or clients will ask for.',
-    fix: 'List the name under certificates, with files or local_ca, or add an acme section.',
-  },
-  CONFIG_ACME_NOT_YET: {
-    meaning: 'The certificate would have to come from ACME, and this version cannot obtain certificates by ACME yet.',
-    fix: 'Until the next release, list the name under certificates with files (for instance those of certbot) or local_ca.',
+    fix: 'Add an acme section, or list the name under certificates with files or local_ca.',
   },
   CONFIG_CERTIFICATE_LISTED_TWICE: {
     meaning: 'A name stands in two entries of certificates.',
@@ -215,6 +211,26 @@ export const CONFIG_CODES = {
     meaning: 'Warning: users other than the owner of a private key may read or change it.',
     fix: 'chmod 600 the file (or 640 with a group of its own).',
   },
+  CONFIG_EXPORT_NAME: {
+    meaning: 'An export names a certificate that this config does not have.',
+    fix: 'Use a name of a site, or add the name to the hosts of one.',
+  },
+  CONFIG_EXPORT_PATH: {
+    meaning: 'An export writes a file that another export writes, or that a certificate is read from.',
+    fix: 'Give each file a path of its own.',
+  },
+  CONFIG_COMMAND: {
+    meaning: 'The text is not a program with its arguments, or is meant for a shell, and no shell reads it.',
+    fix: 'Write a list of words such as [systemctl, reload, coturn], or call a script of your own.',
+  },
+  CONFIG_FILE_OWNER: {
+    meaning: 'The text is not USER or USER:GROUP.',
+    fix: 'Write names of this machine or numbers: root:turnserver, 0:107.',
+  },
+  CONFIG_FILE_MODE: {
+    meaning: 'The text is not a mode that a file with a private key may have.',
+    fix: 'Write "0600", or "0640" for a group that may read it, in quotes.',
+  },
   CONFIG_DEFAULT_NAME: {
     meaning: 'tls.default_name is a name that no certificate of this config covers.',
     fix: 'Use one of the names listed in the message, or remove the key.',
@@ -233,8 +249,9 @@ export const CONFIG_CODES = {
     fix: 'Put eab, profile, preferred_chain and ca_file inside each issuer, and get the eab values from the authority.',
   },
   CONFIG_ACME_CHALLENGE: {
-    meaning: 'The challenges do not fit: dns-01 without dns, or no listener on which the others could be answered.',
-    fix: 'Add acme.dns, a listener, or other challenges.',
+    meaning:
+      'The challenges do not fit: dns-01 without dns, no listener on which the others could be answered, or a name (a wildcard, an address, a base domain answered elsewhere) that none of them can prove.',
+    fix: 'Add acme.dns and dns-01, a listener, or other challenges; or give the name a certificate from files.',
   },
   CONFIG_LIMIT_TOO_LOW: {
     meaning: 'Warning: a limit is so low that it cuts working homeservers, clients or peers.',

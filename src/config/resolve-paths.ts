@@ -11,7 +11,7 @@ import type { SecretSource } from './values/secret.ts';
 export function resolvePaths(config: Partial<ParsedConfig>, baseDir: string): Partial<Config> {
   const absolute = (path: string): string => resolve(baseDir, path);
   const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : absolute(path));
-  const { sites, certificates, acme, store, admin, ...rest } = config;
+  const { sites, certificates, exports, acme, store, admin, ...rest } = config;
   return {
     ...rest,
     ...(sites && { sites: sites.map((site) => resolveSite(site, absolute)) }),
@@ -21,6 +21,9 @@ export function resolvePaths(config: Partial<ParsedConfig>, baseDir: string): Pa
           ? { ...entry, files: { chain: absolute(entry.files.chain), key: absolute(entry.files.key) } }
           : entry,
       ),
+    }),
+    ...(exports && {
+      exports: exports.map((entry) => ({ ...entry, chain: absolute(entry.chain), key: absolute(entry.key) })),
     }),
     ...(acme && {
       acme: {

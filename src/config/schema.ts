@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { acmeSection } from './sections/acme.ts';
 import { certificatesSection } from './sections/certificates.ts';
+import { exportsSection } from './sections/exports.ts';
 import { limitsSection } from './sections/limits.ts';
 import { listenersSection } from './sections/listeners.ts';
 import {
@@ -33,6 +34,7 @@ export const configSchema = z.strictObject(
       description: 'Certificates from an ACME authority, for all names that are not listed under certificates.',
       'x-absent': 'no ACME: every name must be listed under certificates',
     }),
+    exports: exportsSection,
     tls: tlsSection,
     store: storeSection,
     trusted_proxies: trustedProxiesSection,

@@ -19,6 +19,8 @@ export interface ControlMetrics {
   reloadFailed(code: string): void;
   /** Replaces the list; of more than 200 names the ones that expire last are shown as one, named `others`. */
   setCertificates(certificates: readonly CertificateExpiry[]): void;
+  /** A look at one of our own ports after new certificates were swapped in, by its outcome. */
+  selfDialed(outcome: 'match' | 'mismatch' | 'failed'): void;
   /** Lines of the access log that were dropped because their reader was too slow. */
   accessLogDropped(lines: number): void;
 }
@@ -28,6 +30,7 @@ const MAX_CERTIFICATE_LABELS = 200;
 /** Registers the families and returns their calls. */
 export function createControlMetrics(registry: Registry): ControlMetrics {
   const reloadFailures = new LabelledCounter();
+  const selfDials = new LabelledCounter(['match', 'mismatch', 'failed']);
   let snapshotVersion = 0;
   let swappedAtMs = 0;
   let droppedLines = 0;
@@ -66,6 +69,13 @@ export function createControlMetrics(registry: Registry): ControlMetrics {
     aggregator: 'min',
   });
   defineFamily(registry, {
+    name: 'portico_self_dials_total',
+    type: 'counter',
+    help: 'Looks at our own ports after new certificates were swapped in (match, mismatch, failed: nothing was seen)',
+    labels: ['outcome'],
+    samples: () => selfDials.samples('outcome'),
+  });
+  defineFamily(registry, {
     name: 'portico_access_log_dropped_lines_total',
     type: 'counter',
     help: 'Lines of the access log that were dropped because their reader was too slow',
@@ -83,6 +93,9 @@ export function createControlMetrics(registry: Registry): ControlMetrics {
     },
     setCertificates: (list) => {
       certificates = shownCertificates(list);
+    },
+    selfDialed: (outcome) => {
+      selfDials.add(outcome);
     },
     accessLogDropped: (lines) => {
       droppedLines += lines;

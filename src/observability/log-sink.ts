@@ -13,6 +13,8 @@ import { codeOf } from '../base/errors.ts';
 export interface LogSink {
   /** Takes whole lines, each with its newline. */
   write(lines: string): void;
+  /** Takes whole lines of nothing but ASCII; cheaper than `write`. */
+  writeAscii(lines: string): void;
   /** Calls back when everything taken so far has been written or dropped. */
   flush(done: () => void): void;
   /** Writes what is left before it returns, at the end of the process; gives up on a stalled reader after a second. */
@@ -40,6 +42,8 @@ const FLUSH_SYNC_ATTEMPTS = 20;
 export function openLogSink(options: LogSinkOptions = {}): LogSink {
   const { fd = 1, maxPending = DEFAULT_MAX_PENDING, onDropped } = options;
   let waiting = '';
+  /** Nothing but ASCII waits: its bytes need no encoder. */
+  let ascii = true;
   let inFlight: Buffer | null = null;
   let inFlightLength = 0;
   let flushed: (() => void)[] = [];
@@ -76,20 +80,29 @@ export function openLogSink(options: LogSinkOptions = {}): LogSink {
   };
 
   const start = (): void => {
-    inFlight = Buffer.from(waiting);
+    inFlight = Buffer.from(waiting, ascii ? 'latin1' : 'utf8');
     inFlightLength = waiting.length;
     waiting = '';
+    ascii = true;
     attempt(inFlight);
+  };
+
+  const take = (lines: string, isAscii: boolean): void => {
+    if (waiting.length + inFlightLength + lines.length > maxPending) {
+      drop(lines);
+      return;
+    }
+    waiting += lines;
+    ascii &&= isAscii;
+    if (inFlight === null) start();
   };
 
   return {
     write: (lines) => {
-      if (waiting.length + inFlightLength + lines.length > maxPending) {
-        drop(lines);
-        return;
-      }
-      waiting += lines;
-      if (inFlight === null) start();
+      take(lines, false);
+    },
+    writeAscii: (lines) => {
+      take(lines, true);
     },
     flush: (done) => {
       if (inFlight === null) done();
@@ -99,6 +112,7 @@ export function openLogSink(options: LogSinkOptions = {}): LogSink {
       // What is in flight is the thread's: the process waits for it at its end.
       const rest = writeAll(fd, Buffer.from(waiting));
       waiting = '';
+      ascii = true;
       if (rest.length > 0) drop(rest.toString());
     },
     pending: () => waiting.length + inFlightLength,

@@ -56,6 +56,8 @@ const ROWS = {
   PATH_NOT_FEDERATION: row(404, 'M_UNRECOGNIZED', 'Only federation requests are served on this port.'),
   /** A discovery document that this site does not have. */
   DOCUMENT_NOT_FOUND: row(404, 'M_NOT_FOUND', 'This site has no such document.'),
+  /** A path below `/.well-known/acme-challenge/` on an `http` listener that no token can have. */
+  CHALLENGE_PATH_INVALID: row(404, 'M_NOT_FOUND', 'There is no challenge at this path.'),
   /** The body is larger than its class allows. */
   BODY_TOO_LARGE: row(413, 'M_TOO_LARGE', 'The request body is too large.', { close: true }),
   /** The head or the body came too slowly. */

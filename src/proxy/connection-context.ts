@@ -6,9 +6,11 @@ import type { Clock } from '../base/clock.ts';
 import type { RequestClass } from '../base/request-class.ts';
 import type { AccessEntry } from '../observability/access-entry.ts';
 import type { LimitsData } from '../policy/class-limits.ts';
+import type { FieldRecogniser } from './field-names.ts';
 import type { PeerForwarding } from './forwarding.ts';
 import type { ConnectionFacts, Router } from './route.ts';
 import type { UpstreamData } from './snapshot.ts';
+import type { Turn } from './turn.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 
 /** Counts of a key, with a cap. */
@@ -31,6 +33,7 @@ export interface ExchangeMetrics {
 /** Everything exchanges share; made from one snapshot. */
 export interface Plane {
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly router: Router;
   readonly limits: LimitsData;
   readonly metrics: ExchangeMetrics;
@@ -40,7 +43,7 @@ export interface Plane {
   /** Requests in flight by client address. */
   readonly requestsPerAddress: Counter<[address: string]>;
   /** Recognises request fields, forged forwarding fields included. */
-  readonly recogniseField: (name: string) => number;
+  readonly requestFields: FieldRecogniser;
   pool(upstream: UpstreamData): UpstreamPool;
   nextRequestId(): string;
   /** The time as IMF-fixdate (RFC 9110 §5.6.7), made once a second. */

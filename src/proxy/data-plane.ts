@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { AccessLogger } from '../observability/access-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { ChallengeResponder } from '../tls/challenge-responder.ts';
 import { SecureContexts } from '../tls/contexts.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { FilesServers } from './files-servers.ts';
@@ -13,6 +14,7 @@ import type { ListenerHost } from './listener.ts';
 import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import { GatheringTurn } from './turn.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /** How often deadlines are looked at (ms): the grain of every time-out. */
@@ -25,6 +27,8 @@ export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly accessLog: Pick<AccessLogger, 'record'>;
+  /** Knows the ACME challenges under way; left out: there are none. */
+  readonly challenges?: ChallengeResponder;
   /** Starts every request id, so that ids of several processes differ. */
   readonly requestIdPrefix: string;
   /** An error that should not exist; logged. */
@@ -63,13 +67,16 @@ export class DataPlane implements ListenerHost {
     let requests = 0;
     let dateSecond = 0;
     let date = '';
+    const turn = new GatheringTurn();
     this.#shared = {
       clock: options.clock,
+      turn,
       metrics: options.metrics,
       accessLog: options.accessLog,
       contexts: new SecureContexts(),
       pools: new UpstreamPools({
         clock: options.clock,
+        turn,
         onEvent: (upstreamId, event) => {
           options.metrics.upstreamConnection(upstreamId, event);
         },
@@ -81,6 +88,7 @@ export class DataPlane implements ListenerHost {
         },
       }),
       counters: new Counters(),
+      challenges: options.challenges ?? null,
       nextRequestId: () => `${options.requestIdPrefix}-${(++requests).toString(36)}`,
       httpDate: () => {
         const second = Math.floor(options.clock.now() / 1000);

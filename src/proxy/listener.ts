@@ -8,7 +8,9 @@ import { createServer as createTlsServer, type Server as TlsServer, type TLSSock
 import { isIpLiteral, plainAddress } from '../base/address.ts';
 import { PorticoError, codeOf } from '../base/errors.ts';
 import { tlsAlert } from '../tls/alert.ts';
-import { MAX_CLIENT_HELLO_BYTES, readClientHello } from '../tls/client-hello.ts';
+import { createChallengeTls } from '../tls/challenge-server.ts';
+import { ACME_TLS } from '../tls/challenge-responder.ts';
+import { MAX_CLIENT_HELLO_BYTES, readClientHello, type ClientHello } from '../tls/client-hello.ts';
 import { tlsServerOptions } from '../tls/options.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -58,6 +60,8 @@ export class Listener {
   readonly #server: Server;
   #data: ListenerData;
   #tls: TlsServer | null = null;
+  /** Shakes hands with ACME validators, and with nobody else; made for the first. */
+  #challengeTls: TlsServer | null = null;
   readonly #handshakes = new Map<string, Handshake>();
   #started = 0;
 
@@ -159,12 +163,44 @@ export class Listener {
       this.#onSecure(socket);
     });
     server.on('tlsClientError', (error, socket) => {
-      const handshake = this.#handshakes.get(peerKey(socket));
-      // The entry may be that of a later connection from the same port.
-      if (handshake?.started === true) this.#settle(handshake, codeOf(error));
-      socket.destroy();
+      this.#onHandshakeFailed(error, socket);
     });
     return server;
+  }
+
+  #createChallengeTls(): TlsServer {
+    const server = createChallengeTls(
+      (servername) => this.#host.state.challenges?.tlsAlpn01(servername) ?? null,
+      (error) => {
+        this.#host.state.plane.defect(error);
+      },
+    );
+    server.on('secureConnection', (socket) => {
+      const handshake = this.#startedHandshake(socket);
+      if (handshake !== null) {
+        this.#settle(handshake, null);
+        this.#host.state.metrics.handshakeFinished(socket.getProtocol() ?? 'unknown', false);
+      }
+      socket.on('error', () => undefined);
+      // The handshake is all a validator came for (RFC 8737 §3).
+      closeSoon(socket);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      this.#onHandshakeFailed(error, socket);
+    });
+    return server;
+  }
+
+  #onHandshakeFailed(error: Error, socket: TLSSocket): void {
+    const handshake = this.#startedHandshake(socket);
+    if (handshake !== null) this.#settle(handshake, codeOf(error));
+    socket.destroy();
+  }
+
+  /** The handshake of a socket that the TLS library has; null when the entry is that of a later connection from the same port. */
+  #startedHandshake(socket: TLSSocket): Handshake | null {
+    const handshake = this.#handshakes.get(peerKey(socket));
+    return handshake?.started === true ? handshake : null;
   }
 
   #onConnection(socket: Socket): void {
@@ -225,10 +261,13 @@ export class Listener {
         );
       } else if (hello.newestVersion < (this.#host.state.snapshot.minTlsVersion === 'TLSv1.3' ? TLS_1_3 : TLS_1_2)) {
         this.#refuse(handshake, 'TLS_VERSION', tlsAlert('protocol_version'));
+      } else if (this.#isForChallenge(hello)) {
+        this.#challengeTls ??= this.#createChallengeTls();
+        this.#startHandshake(handshake, this.#challengeTls);
       } else if (hello.servernameProblem !== null || !this.#answersFor(hello.servername)) {
         this.#refuse(handshake, 'SNI_UNKNOWN', tlsAlert('unrecognized_name'));
       } else {
-        this.#startHandshake(handshake);
+        this.#startHandshake(handshake, this.#tls);
       }
     };
     socket.on('readable', onReadable);
@@ -239,7 +278,13 @@ export class Listener {
     return servername === null ? index.default !== null : index.forServername(servername) !== null;
   }
 
-  #startHandshake(handshake: Handshake): void {
+  /** RFC 8737 §3: a validator offers `acme-tls/1` and nothing else. The name needs no certificate of its own yet. */
+  #isForChallenge({ alpn, servername }: ClientHello): boolean {
+    if (alpn.length !== 1 || alpn[0] !== ACME_TLS || servername === null) return false;
+    return (this.#host.state.challenges?.tlsAlpn01(servername) ?? null) !== null;
+  }
+
+  #startHandshake(handshake: Handshake, tls: TlsServer | null): void {
     const { state } = this.#host;
     if (handshake.over) return;
     if (!state.handshakesPerAddress.enter(handshake.address)) {
@@ -255,7 +300,7 @@ export class Listener {
     this.#started++;
     handshake.socket.unshift(handshake.bytes);
     handshake.bytes = EMPTY;
-    this.#tls?.emit('connection', handshake.socket);
+    tls?.emit('connection', handshake.socket);
   }
 
   /**
@@ -280,20 +325,14 @@ export class Listener {
       socket.destroy();
       return;
     }
-    socket.end(lastWords);
-    // Bounded in all, not by silence: whoever drips bytes at a refusal is cut off, too.
-    const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
-    socket.once('close', () => {
-      clearTimeout(timer);
-    });
-    socket.resume();
+    closeSoon(socket, lastWords);
   }
 
   #onSecure(socket: TLSSocket): void {
     const { state } = this.#host;
-    const handshake = this.#handshakes.get(peerKey(socket));
+    const handshake = this.#startedHandshake(socket);
     // Its TCP socket was closed or timed out in the same turn.
-    if (handshake?.started !== true) {
+    if (handshake === null) {
       socket.destroy();
       return;
     }
@@ -335,6 +374,18 @@ export class Listener {
       : new Http1Connection(socket, context, onClosed);
     this.#host.track(connection);
   }
+}
+
+/** Ends a connection with what is left to say, and whatever the client does. */
+function closeSoon(socket: Socket, lastWords?: Buffer): void {
+  if (lastWords === undefined) socket.end();
+  else socket.end(lastWords);
+  // Bounded in all, not by silence: whoever drips bytes at a refusal is cut off, too.
+  const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+  socket.resume();
 }
 
 /** Names a client's connection while its socket is wrapped by the TLS library. */

@@ -8,23 +8,28 @@ import type { AccessLogger } from '../observability/access-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { AddressCounter } from '../policy/address-limits.ts';
 import { ConcurrencyCounter } from '../policy/concurrency.ts';
+import type { ChallengeResponder } from '../tls/challenge-responder.ts';
 import type { SecureContexts } from '../tls/contexts.ts';
 import { createCertificateIndex, type CertificateIndex } from '../tls/select.ts';
 import type { Counter, Plane } from './connection-context.ts';
-import { createFieldRecogniser } from './fields.ts';
+import { createFieldRecogniser } from './field-names.ts';
 import { createForwarding, isClientForwardingField, type PeerForwarding } from './forwarding.ts';
 import { createRouter } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import type { Turn } from './turn.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 
 /** What outlives snapshots and is shared by all states of a data plane. */
 export interface SharedParts {
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly metrics: Metrics;
   readonly accessLog: Pick<AccessLogger, 'record'>;
   readonly contexts: SecureContexts;
   readonly pools: UpstreamPools;
   readonly counters: Counters;
+  /** Knows the ACME challenges under way; null: there are none, ever. */
+  readonly challenges: ChallengeResponder | null;
   nextRequestId(): string;
   httpDate(): string;
   defect(error: unknown): void;
@@ -47,6 +52,7 @@ export interface PlaneState {
   readonly snapshot: Snapshot;
   readonly index: CertificateIndex;
   readonly contexts: SecureContexts;
+  readonly challenges: ChallengeResponder | null;
   readonly metrics: Metrics;
   readonly plane: Plane;
   /** Counts a connection; false when the address, or all together, have too many. */
@@ -79,7 +85,7 @@ export function createPlaneState(
   const { limits } = snapshot;
   const trusted = createCidrSet(snapshot.trustedProxies);
   const forwarding = createForwarding(snapshot.trustedProxies);
-  const router = createRouter(snapshot, { filesUpstreams });
+  const router = createRouter(snapshot, { filesUpstreams, challenges: shared.challenges });
   const pool = shared.pools.use([...upstreamsOf(snapshot), ...filesUpstreams.values()], limits);
   const { counters } = shared;
   const connections = counters.connections.limitedTo(limits.connectionsPerAddress);
@@ -89,13 +95,14 @@ export function createPlaneState(
   let retired = false;
   const plane: Plane = {
     clock: shared.clock,
+    turn: shared.turn,
     router,
     limits,
     metrics: shared.metrics,
     accessLog: shared.accessLog,
     concurrency: counters.classes.limitedTo(limits.classes),
     requestsPerAddress: counters.requests.limitedTo(limits.requestsPerAddress),
-    recogniseField: createFieldRecogniser(isClientForwardingField),
+    requestFields: createFieldRecogniser(isClientForwardingField),
     pool,
     nextRequestId: () => shared.nextRequestId(),
     httpDate: () => shared.httpDate(),
@@ -114,6 +121,7 @@ export function createPlaneState(
     snapshot,
     index: createCertificateIndex(snapshot.certificates, snapshot.defaultName),
     contexts: shared.contexts,
+    challenges: shared.challenges,
     metrics: shared.metrics,
     plane,
     handshakesPerAddress: handshakes,

@@ -6,7 +6,7 @@
  *  1. method: CONNECT, TRACE and unknown ones are 405
  *  2. target: a path of visible ASCII, or `*` for OPTIONS; absolute form, `#` and `%00` are 400
  *  3. a body with GET or HEAD is 400
- *  4. `http` listeners: ACME challenges
+ *  4. ACME challenges that are under way, for any Host; on `http` listeners what cannot be one is 404
  *  5. Host leads to a site, or 400 / 421
  *  6. `http` listeners: everything else is sent on to https
  *  7. SNI and Host belong together, or 421
@@ -25,6 +25,7 @@ import { createEndpointTable } from '../matrix/endpoint-trie.ts';
 import type { Refusal } from '../policy/decision.ts';
 import { REFUSALS, RELAYED_METHODS } from '../policy/refusals.ts';
 import { decideSniHost } from '../policy/sni-host.ts';
+import { isChallengeToken, type ChallengeResponder } from '../tls/challenge-responder.ts';
 import { readPath, zoneOf, type PathReading, type Zone } from './exposure.ts';
 import { createHostTable, parseAuthority } from './hosts.ts';
 import type { AnswerRoute, ConnectionFacts, RefuseRoute, Route, Router } from './route.ts';
@@ -36,10 +37,10 @@ export interface RouterOptions {
   /** By directory: where the static files of each `files` fallback are served; see files-server.ts. */
   readonly filesUpstreams?: ReadonlyMap<string, UpstreamData>;
   /**
-   * The body for a path under `/.well-known/acme-challenge/`, or null when it is nobody's challenge; asked on `http` listeners
-   * for any Host, since the name that is validated may not be a site's yet.
+   * Knows the HTTP-01 challenges under way. Asked for any Host, since the name that is validated may not be a site's yet, and
+   * on every role, since validators follow redirects of other web servers to https.
    */
-  readonly challengeResponder?: ((path: string) => string | null) | null;
+  readonly challenges?: Pick<ChallengeResponder, 'http01'> | null;
   /** Port that redirects to https name; default: that of the first `https` listener, 443 when there is none or it is 0. */
   readonly httpsPort?: number;
 }
@@ -50,6 +51,7 @@ const METHODS: ReadonlySet<string> = new Set(RELAYED_METHODS);
 const NOT_IN_TARGET = /[\x00-\x20#\x7f-\uffff]/;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const CHALLENGES = '/.well-known/acme-challenge/';
+const CHALLENGE = 'ACME challenge';
 /** Redirects to https may be remembered for an hour, not for ever: ports and names change. */
 const REDIRECT_CACHE = ['Cache-Control', 'public, max-age=3600'] as const;
 
@@ -62,7 +64,7 @@ export function createRouter(snapshot: Snapshot, options: RouterOptions = {}): R
   const sites = snapshot.sites.map((site) => createSiteRoutes(site, snapshot.limits.classes, filesUpstreams));
   const hosts = createHostTable(sites, snapshot.defaultName);
   const endpoints = createEndpointTable();
-  const challengeResponder = options.challengeResponder ?? null;
+  const challenges = options.challenges ?? null;
   const httpsPort = options.httpsPort ?? snapshot.listeners.find(({ role }) => role === 'https')?.port ?? 443;
   const httpsSuffix = httpsPort === 443 || httpsPort === 0 ? '' : `:${String(httpsPort)}`;
   const asterisk = createAsteriskRoute();
@@ -84,9 +86,9 @@ export function createRouter(snapshot: Snapshot, options: RouterOptions = {}): R
         return early(REFUSALS.BODY_UNEXPECTED, target, 'body with GET or HEAD');
       }
 
-      if (connection.role === 'http' && challengeResponder !== null && path.startsWith(CHALLENGES)) {
-        const body = challengeResponder(path);
-        if (body !== null) return challengeAnswer(body);
+      if (challenges !== null && path.startsWith(CHALLENGES)) {
+        const route = challengeRoute(challenges, method, path, connection);
+        if (route !== null) return route;
       }
       const site = hosts.find(authority, connection.role === 'federation');
       if ('errcode' in site) return early(site, target, 'Host');
@@ -168,6 +170,23 @@ function refuse(site: SiteRoutes, refusal: Refusal, zone: Zone, rule: string): R
   return { kind: 'refuse', site: site.name, requestClass: CLASS_OF_ZONE[zone], rule, refusal, matrix: zone !== 'site' };
 }
 
+/**
+ * The token is looked up, never turned into a file name. Null for what is no challenge of ours: it may be that of a web server
+ * behind a fallback. On `http` listeners nothing is behind, so that a path that cannot be a challenge ends here.
+ */
+function challengeRoute(
+  challenges: Pick<ChallengeResponder, 'http01'>,
+  method: string,
+  path: string,
+  { role }: ConnectionFacts,
+): Route | null {
+  const token = path.slice(CHALLENGES.length);
+  if (!isChallengeToken(token)) return role === 'http' ? early(REFUSALS.CHALLENGE_PATH_INVALID, path, CHALLENGE) : null;
+  if (method !== 'GET' && method !== 'HEAD') return null;
+  const body = challenges.http01(token);
+  return body === null ? null : challengeAnswer(body);
+}
+
 function challengeAnswer(body: string): AnswerRoute {
   const fields = [
     'Content-Type',
@@ -181,7 +200,7 @@ function challengeAnswer(body: string): AnswerRoute {
     kind: 'answer',
     site: '-',
     requestClass: 'discovery',
-    rule: 'http: ACME challenge',
+    rule: CHALLENGE,
     answer: { status: 200, fields, body },
   };
 }

@@ -74,7 +74,13 @@ function holdLock(path: string, text: string): () => Promise<void> {
   heartbeat.unref();
   return async () => {
     clearInterval(heartbeat);
-    if ((await readIfThere(path)) === text) await rm(path, { force: true });
+    if ((await readIfThere(path)) !== text) return;
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      // On a disk that has become read-only it stays, and is taken over as that of a dead process.
+      if (codeOf(error) !== 'EROFS') throw error;
+    }
   };
 }
 

@@ -4,18 +4,37 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { codeOf, messageOf, PorticoError } from '../base/errors.ts';
 import { takeFileLock } from './file-lock.ts';
+import { readRegularFile } from './read-file.ts';
 import { isKeySegment, parseFolder, parseKey } from './store-key.ts';
+import { checkValueSize, MAX_VALUE_BYTES } from './store-value.ts';
 import type { Store, StoreLock } from './store.ts';
 
 /** Begins with a dot, so it is no key. */
 const TEMPORARY = '.tmp-';
 const LOCK = '.lock';
+/** What a lock is written to before it gets its name; see `file-lock.ts`. */
+const LOCK_TEMPORARY = /^\.lock(?:-takeover)?-[0-9a-f]{18}$/;
+/** Another process may be about to give its lock the name. */
+const LOCK_TEMPORARY_STALE_MS = 60_000;
 /** `acme/orders/NAME/x` is the deepest that is used; a link that leads into itself ends here. */
 const MAX_DEPTH = 8;
+
+/** Where a value should be there is something that is none: a folder, a pipe, a link that leads in a circle. */
+const NOT_A_VALUE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EINVAL', 'ENXIO', 'ELOOP']);
+/** Nothing can be written at all, by anybody: the disk is full, or mounted read-only. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+/** The right to write, as far as it could be taken. */
+interface Hold {
+  /** Null while the lock could not be written. */
+  release: (() => Promise<void>) | null;
+  /** An attempt under way to take it after all. */
+  taking: Promise<void> | null;
+}
 
 /**
  * Reading needs no preparation, and a directory that does not exist reads as empty. Writing needs {@link FileStore.lock},
@@ -23,7 +42,7 @@ const MAX_DEPTH = 8;
  */
 export class FileStore implements Store {
   readonly #directory: string;
-  #locked = false;
+  #hold: Hold | null = null;
 
   /** @param directory - absolute, or relative to the working directory */
   constructor(directory: string) {
@@ -33,17 +52,17 @@ export class FileStore implements Store {
   async get(key: string): Promise<Buffer | null> {
     const path = this.#pathOf(key);
     try {
-      return await readFile(path);
+      return await readRegularFile(path, MAX_VALUE_BYTES);
     } catch (cause) {
-      const code = codeOf(cause);
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return null;
+      if (NOT_A_VALUE.has(codeOf(cause))) return null;
       throw this.#unreadable(path, cause);
     }
   }
 
   async put(key: string, value: Uint8Array | string): Promise<void> {
     const path = this.#pathOf(key);
-    this.#mustHoldLock();
+    checkValueSize(key, value);
+    await this.#mustHoldLock();
     const temporary = join(dirname(path), `${TEMPORARY}${randomBytes(9).toString('hex')}`);
     try {
       await this.#makeFolders(parseKey(key));
@@ -58,7 +77,7 @@ export class FileStore implements Store {
 
   async delete(key: string): Promise<void> {
     const path = this.#pathOf(key);
-    this.#mustHoldLock();
+    await this.#mustHoldLock();
     try {
       await rm(path);
       await syncDirectory(dirname(path));
@@ -81,47 +100,72 @@ export class FileStore implements Store {
   }
 
   async lock(): Promise<StoreLock> {
-    let release: () => Promise<void>;
+    await this.#openDirectory();
+    const problems: PorticoError[] = [];
+    const hold: Hold = { release: null, taking: null };
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      await access(this.#directory, constants.R_OK | constants.W_OK | constants.X_OK);
-      if (!(await stat(this.#directory)).isDirectory()) throw new Error('it is not a directory');
-      release = await takeFileLock(join(this.#directory, LOCK));
+      hold.release = await this.#takeLock();
     } catch (cause) {
       if (cause instanceof PorticoError) throw cause;
-      throw this.#unreadable(this.#directory, cause);
+      if (!NO_ROOM.has(codeOf(cause))) throw this.#unreadable(this.#directory, cause);
+      // Nobody can write here now, so nobody is hurt by a second reader; the first write takes the lock before anything else.
+      problems.push(this.#unwritable(this.#directory, cause));
     }
-    try {
-      await this.#removeLeftovers();
-    } catch (error) {
-      await release();
-      throw error;
-    }
-    this.#locked = true;
-    let held = true;
+    if (hold.release !== null) problems.push(...(await this.#removeLeftovers()));
+    this.#hold = hold;
     return {
+      problems,
       release: async () => {
-        if (!held) return;
-        held = false;
-        this.#locked = false;
-        await release();
+        if (this.#hold !== hold) return;
+        this.#hold = null;
+        await hold.taking?.catch(() => undefined);
+        await hold.release?.();
       },
     };
   }
 
-  /** A process that died while writing leaves its temporary file, which may hold a private key. */
-  async #removeLeftovers(): Promise<void> {
-    for await (const { folders, entry } of this.#walk([])) {
-      if (!entry.isFile() || !entry.name.startsWith(TEMPORARY)) continue;
-      const path = join(this.#directory, ...folders, entry.name);
-      await rm(path, { force: true }).catch((cause: unknown) => {
-        throw this.#unwritable(path, cause);
-      });
+  async #openDirectory(): Promise<void> {
+    try {
+      const made = await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      if (made !== undefined) await syncNewDirectories(made, resolve(this.#directory));
+      if (!(await stat(this.#directory)).isDirectory()) throw new Error('it is not a directory');
+      await access(this.#directory, constants.R_OK | constants.X_OK);
+    } catch (cause) {
+      throw this.#unreadable(this.#directory, cause);
     }
   }
 
-  /** Every entry of the folders that can hold keys, top directory included. */
-  async *#walk(folders: readonly string[]): AsyncGenerator<{ folders: readonly string[]; entry: Dirent }> {
+  async #takeLock(): Promise<() => Promise<void>> {
+    await access(this.#directory, constants.W_OK);
+    return await takeFileLock(join(this.#directory, LOCK));
+  }
+
+  /**
+   * A process that died while writing leaves its temporary file, which may hold a private key.
+   * @returns what could not be removed or looked into: no reason not to start
+   */
+  async #removeLeftovers(): Promise<PorticoError[]> {
+    const problems: PorticoError[] = [];
+    const walk = this.#walk([], (problem) => problems.push(problem));
+    for await (const { folders, entry } of walk) {
+      if (!entry.isFile()) continue;
+      const path = join(this.#directory, ...folders, entry.name);
+      const isLeftover =
+        entry.name.startsWith(TEMPORARY) || (folders.length === 0 && (await isStaleLockTemporary(path, entry.name)));
+      if (!isLeftover) continue;
+      await rm(path, { force: true }).catch((cause: unknown) => problems.push(this.#unwritable(path, cause)));
+    }
+    return problems;
+  }
+
+  /**
+   * Every entry of the folders that can hold keys, top directory included.
+   * @param onUnreadable - hears of folders that cannot be read, which are passed over; without it the first one is thrown
+   */
+  async *#walk(
+    folders: readonly string[],
+    onUnreadable?: (problem: PorticoError) => void,
+  ): AsyncGenerator<{ folders: readonly string[]; entry: Dirent }> {
     const path = join(this.#directory, ...folders);
     let entries: Dirent[];
     try {
@@ -129,12 +173,15 @@ export class FileStore implements Store {
     } catch (cause) {
       const code = codeOf(cause);
       if (code === 'ENOENT' || code === 'ENOTDIR') return;
-      throw this.#unreadable(path, cause);
+      const problem = this.#unreadable(path, cause);
+      if (onUnreadable === undefined) throw problem;
+      onUnreadable(problem);
+      return;
     }
     for (const entry of entries) {
       yield { folders, entry };
       if (entry.isDirectory() && isKeySegment(entry.name) && folders.length < MAX_DEPTH) {
-        yield* this.#walk([...folders, entry.name]);
+        yield* this.#walk([...folders, entry.name], onUnreadable);
       }
     }
   }
@@ -158,8 +205,23 @@ export class FileStore implements Store {
     return join(this.#directory, ...parseKey(key));
   }
 
-  #mustHoldLock(): void {
-    if (!this.#locked) throw new PorticoError('STORE_NOT_LOCKED', 'The store was written to without its lock.');
+  /** Also takes the lock that could not be written when it was asked for. */
+  async #mustHoldLock(): Promise<void> {
+    const hold = this.#hold;
+    if (hold === null) throw new PorticoError('STORE_NOT_LOCKED', 'The store was written to without its lock.');
+    if (hold.release !== null) return;
+    hold.taking ??= this.#takeLate(hold);
+    await hold.taking;
+  }
+
+  async #takeLate(hold: Hold): Promise<void> {
+    try {
+      hold.release = await this.#takeLock();
+    } catch (cause) {
+      throw cause instanceof PorticoError ? cause : this.#unwritable(this.#directory, cause);
+    } finally {
+      hold.taking = null;
+    }
   }
 
   #unreadable(path: string, cause: unknown): PorticoError {
@@ -175,6 +237,20 @@ export class FileStore implements Store {
       cause,
     });
   }
+}
+
+/** The directories that `mkdir -p` made, from the topmost: each is durable when the one above it has been synced. */
+async function syncNewDirectories(topmost: string, deepest: string): Promise<void> {
+  for (let path = deepest; ; path = dirname(path)) {
+    await syncDirectory(dirname(path));
+    if (path === topmost || path === dirname(path)) return;
+  }
+}
+
+async function isStaleLockTemporary(path: string, name: string): Promise<boolean> {
+  if (!LOCK_TEMPORARY.test(name)) return false;
+  const found = await stat(path).catch(() => null);
+  return found !== null && Date.now() - found.mtimeMs > LOCK_TEMPORARY_STALE_MS;
 }
 
 async function writeDurably(path: string, value: Uint8Array | string): Promise<void> {

@@ -1,6 +1,7 @@
 /** A store that forgets everything at the end: for tests and for `portico demo`. */
 import { PorticoError } from '../base/errors.ts';
 import { parseFolder, parseKey } from './store-key.ts';
+import { checkValueSize } from './store-value.ts';
 import type { Store, StoreLock } from './store.ts';
 
 export class MemoryStore implements Store {
@@ -24,6 +25,7 @@ export class MemoryStore implements Store {
   // eslint-disable-next-line @typescript-eslint/require-await
   async put(key: string, value: Uint8Array | string): Promise<void> {
     parseKey(key);
+    checkValueSize(key, value);
     this.#mustHoldLock();
     this.#values.set(key, Buffer.from(value));
   }
@@ -50,6 +52,7 @@ export class MemoryStore implements Store {
     this.#lock.holder = this;
     let held = true;
     return {
+      problems: [],
       // eslint-disable-next-line @typescript-eslint/require-await
       release: async () => {
         if (held) this.#lock.holder = null;

@@ -1,7 +1,9 @@
 /** What the rest of Portico may expect of the place where it keeps certificates, keys and accounts. */
+import type { PorticoError } from '../base/errors.ts';
 
 /**
- * Bytes under names. Small values only (keys, certificates, state of some kilobytes): no ranges, no streams.
+ * Bytes under names. Small values only (keys, certificates, state of some kilobytes; 16 MiB at the very most): no ranges,
+ * no streams.
  *
  * **Keys** are two or more segments joined by `/`: lower-case letters, digits, `.`, `_` and `-`, not beginning with `.` or
  * `-`, at most 200 characters each. `local_ca/ca.pem` is a key; `ca.pem`, `../x` and `A/b` are not.
@@ -26,7 +28,8 @@ export interface Store {
 
   /**
    * Creates or replaces.
-   * @throws PorticoError `STORE_KEY_INVALID`, `STORE_NOT_LOCKED`, `STORE_UNWRITABLE` (the old value is then still there)
+   * @throws PorticoError `STORE_KEY_INVALID`, `STORE_NOT_LOCKED`, `STORE_VALUE_TOO_LARGE`, `STORE_UNWRITABLE` (the old value
+   * is then still there)
    */
   put(key: string, value: Uint8Array | string): Promise<void>;
 
@@ -46,6 +49,9 @@ export interface Store {
   /**
    * Takes the store for writing until {@link StoreLock.release}. Taking it also proves that the backend can be read and
    * written, so a long-running process does it first. A lock whose holder died is taken over.
+   *
+   * A store that nobody can write to now, because it is full or read-only, is no reason not to serve what it holds: it is
+   * said in {@link StoreLock.problems}, and each write tries to take the lock before anything else.
    * @throws PorticoError `STORE_LOCKED` when another holder is alive (the message names it), `STORE_UNREADABLE`
    */
   lock(): Promise<StoreLock>;
@@ -53,6 +59,8 @@ export interface Store {
 
 /** The right to write. */
 export interface StoreLock {
+  /** What is wrong with the store without keeping anybody from serving (`STORE_UNWRITABLE`, `STORE_UNREADABLE`): log it. */
+  readonly problems: readonly PorticoError[];
   /** Gives the right up; a second call does nothing. */
   release(): Promise<void>;
 }

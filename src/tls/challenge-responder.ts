@@ -12,3 +12,13 @@ export interface ChallengeResponder {
    */
   tlsAlpn01(servername: string): { readonly certificate: string; readonly key: string } | null;
 }
+
+/** The protocol of TLS-ALPN-01, RFC 8737 §6.2. */
+export const ACME_TLS = 'acme-tls/1';
+
+const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** True for what can be a token: base64url without padding (RFC 8555 §8.3), of a bounded length. */
+export function isChallengeToken(text: string): boolean {
+  return TOKEN.test(text);
+}

@@ -1,16 +1,16 @@
 /**
  * Certificates from files that somebody else renews (certbot, Kubernetes secrets, a copy job). Directories are watched and
- * the files looked at regularly besides, because a watch sees neither network file systems nor what is behind a link.
+ * the files looked at regularly besides. A pair is taken only when it is whole and fits; until then the old one stays.
  */
-import { readFile, stat } from 'node:fs/promises';
-import { watch } from 'node:fs';
-import type { FSWatcher } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { coversName, parseCertificate, validityProblem } from '../base/certificate.ts';
+import { canonicalIp, coversName, parseCertificate, validityProblem, wildcardOf } from '../base/certificate.ts';
 import type { CertificateData } from '../base/certificate.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PorticoError } from '../base/errors.ts';
+import { readRegularFile } from '../store/read-file.ts';
 import type { CertificateSource } from './certificate-source.ts';
+import { DirectoryWatch } from './directory-watch.ts';
 
 /** One pair of files and the names it is to be used for. */
 export interface CertificateFiles {
@@ -26,7 +26,7 @@ export interface FilesSourceOptions {
   readonly entries: readonly CertificateFiles[];
   readonly clock: Clock;
   /** Hears once of each new problem with files; the last good certificate stays in use. */
-  readonly onProblem: (problem: PorticoError) => void;
+  readonly onProblem: (problem: PorticoError, names: readonly string[]) => void;
   /** How often the files are looked at without any event; default 15 s. */
   readonly pollMs?: number;
   /** How long two files may take to be replaced one after the other before that is a problem; default 1 s. */
@@ -35,6 +35,8 @@ export interface FilesSourceOptions {
 
 const DEFAULT_POLL_MS = 15_000;
 const DEFAULT_SETTLE_MS = 1000;
+/** Far beyond any chain or key; a file of another kind under the same name is not read into memory. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 interface FilesState {
   readonly files: CertificateFiles;
@@ -46,6 +48,8 @@ interface FilesState {
   problem: PorticoError | null;
   /** The problem seen last and what the files looked like then, and whether it has been told. */
   failed: { readonly key: string; told: boolean } | null;
+  /** True once it has been told that `good` is outside its dates. */
+  outsideTold: boolean;
 }
 
 /** Serves each listed name from its files and follows their changes until it is closed. */
@@ -53,8 +57,10 @@ export class FilesSource implements CertificateSource {
   readonly kind = 'files';
   readonly #options: FilesSourceOptions;
   readonly #states: FilesState[];
+  /** By each listed name in its canonical form, wildcards included. */
+  readonly #byName = new Map<string, FilesState>();
   readonly #listeners: (() => void)[] = [];
-  readonly #watchers: FSWatcher[] = [];
+  readonly #watch: DirectoryWatch;
   readonly #poll: NodeJS.Timeout;
   #settle: NodeJS.Timeout | undefined;
   /** Looks follow one another, so that a slow one cannot overwrite what a later one found. */
@@ -69,26 +75,36 @@ export class FilesSource implements CertificateSource {
       goodSignature: '',
       problem: null,
       failed: null,
+      outsideTold: false,
     }));
+    for (const state of this.#states) {
+      for (const name of state.files.names.map(canonicalName)) {
+        if (!this.#byName.has(name)) this.#byName.set(name, state);
+      }
+    }
+    // Directories, not files: renewals replace files and links, which ends a watch on the file itself.
+    const directories = options.entries.flatMap(({ chainPath, keyPath }) => [dirname(chainPath), dirname(keyPath)]);
+    this.#watch = new DirectoryWatch(directories, () => {
+      this.#lookSoon();
+    });
     this.#lastLook = this.#look();
-    this.#watch();
     this.#poll = setInterval(() => void this.refresh(), options.pollMs ?? DEFAULT_POLL_MS);
     this.#poll.unref();
   }
 
   /**
+   * A certificate that has expired while it was in use is still handed out, and said to `onProblem`: with it some peers
+   * come through, without any none would, and other names must not wait for this one.
    * @throws PorticoError when the name is listed and there has never been a good pair of files (`CERT_FILE_UNREADABLE`,
-   * `CERT_NAME_NOT_COVERED`, and the codes of `parseCertificate`), or when the last good one is outside its dates
-   * (`CERT_EXPIRED`, `CERT_NOT_YET_VALID`)
+   * `CERT_NAME_NOT_COVERED`, `CERT_EXPIRED`, `CERT_NOT_YET_VALID`, and the codes of `parseCertificate`)
    */
   async certificateFor(name: string): Promise<CertificateData | null> {
-    const state = this.#states.find(({ files }) => coversName(files.names, name));
+    const wanted = canonicalName(name);
+    const state = this.#byName.get(wanted) ?? (isAddress(wanted) ? undefined : this.#byName.get(wildcardOf(wanted)));
     if (state === undefined) return null;
     await this.#lastLook;
     const { good, problem, files } = state;
     if (good === null) throw problem ?? unreadable(files.chainPath, new Error('it was not read'));
-    const outside = datesProblem(files, good, this.#options.clock.now());
-    if (outside !== null) throw outside;
     return good;
   }
 
@@ -106,14 +122,17 @@ export class FilesSource implements CertificateSource {
     this.#closed = true;
     clearInterval(this.#poll);
     clearTimeout(this.#settle);
-    for (const watcher of this.#watchers) watcher.close();
+    this.#watch.close();
   }
 
   async #look(): Promise<void> {
     let changed = false;
+    // Before the files are read: what changes after that is heard.
+    await this.#watch.renew();
     for (const state of this.#states) {
       if (this.#closed) return;
       changed = (await this.#lookAt(state)) || changed;
+      this.#judgeDates(state);
     }
     if (changed && !this.#isClosed()) for (const listener of this.#listeners) listener();
   }
@@ -128,6 +147,11 @@ export class FilesSource implements CertificateSource {
     }
     try {
       const fresh = await readFiles(state.files, this.#options.clock.now());
+      if (state.good !== null && (await signatureOf(state.files)) !== signature) {
+        // Somebody is writing at this moment: what was read may be half of it.
+        this.#lookSoon();
+        return false;
+      }
       const before = state.good;
       const recovered = before === null && state.problem !== null;
       state.good = fresh;
@@ -154,29 +178,16 @@ export class FilesSource implements CertificateSource {
       this.#lookSoon();
     } else if (!state.failed.told) {
       state.failed.told = true;
-      this.#options.onProblem(problem);
+      this.#options.onProblem(problem, state.files.names);
     }
   }
 
-  /** Directories, not files: renewals replace files and links, which ends a watch on the file itself. */
-  #watch(): void {
-    const directories = new Set(
-      this.#states.flatMap(({ files }) => [dirname(files.chainPath), dirname(files.keyPath)]),
-    );
-    for (const directory of directories) {
-      try {
-        const watcher = watch(directory, { persistent: false }, () => {
-          this.#lookSoon();
-        });
-        // A directory that went away, or no inotify watches left: the regular look finds the changes.
-        watcher.on('error', () => {
-          watcher.close();
-        });
-        this.#watchers.push(watcher);
-      } catch {
-        // As above; a directory that is missing or unreadable shows as a problem of its files.
-      }
-    }
+  /** The certificate in use may pass its end without any change of files. */
+  #judgeDates(state: FilesState): void {
+    if (state.good === null || this.#isClosed()) return;
+    const outside = datesProblem(state.files, state.good, this.#options.clock.now());
+    if (outside !== null && !state.outsideTold) this.#options.onProblem(outside, state.files.names);
+    state.outsideTold = outside !== null;
   }
 
   #lookSoon(): void {
@@ -190,6 +201,16 @@ export class FilesSource implements CertificateSource {
   #isClosed(): boolean {
     return this.#closed;
   }
+}
+
+/** As in {@link CertificateData.names}. */
+function canonicalName(name: string): string {
+  const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
+  return canonicalIp(bare) ?? bare.toLowerCase();
+}
+
+function isAddress(name: string): boolean {
+  return canonicalIp(name) !== null;
 }
 
 /** What changes whenever either file does, through any number of links. */
@@ -240,7 +261,7 @@ function parseFiles(files: CertificateFiles, chain: string, key: string): Certif
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readRegularFile(path, MAX_FILE_BYTES)).toString('utf8');
   } catch (cause) {
     throw unreadable(path, cause);
   }

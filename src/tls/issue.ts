@@ -1,32 +1,17 @@
-/** Makes CA and leaf certificates; the only file that writes X.509. It keeps nothing and decides nothing. */
-// The X.509 library needs the metadata API before it is loaded.
-import 'reflect-metadata';
+/** Makes CA and leaf certificates. It keeps nothing and decides nothing. */
 import { createHash, webcrypto } from 'node:crypto';
-import { isIP } from 'node:net';
-import * as x509 from '@peculiar/x509';
-import { canonicalIp } from '../base/certificate.ts';
 import type { RandomBytes } from './ticket-keys.ts';
+import { generalName, P256, serialNumber, toIssued, x509 } from './x509.ts';
+import type { IssuedCertificate, Validity } from './x509.ts';
 
-/** Both as PEM; the key as PKCS #8. */
-export interface IssuedCertificate {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** From when to when, in milliseconds since the epoch; X.509 keeps whole seconds. */
-export interface Validity {
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
-
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export type { IssuedCertificate, Validity };
 
 /**
  * Makes a self-signed CA with an ECDSA P-256 key. Its subject is the common name and a part of the key's fingerprint, so
  * that two CAs of one name can be trusted side by side.
  */
 export async function issueCa(commonName: string, validity: Validity, random: RandomBytes): Promise<IssuedCertificate> {
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
   const spki = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
   const tag = createHash('sha256').update(spki).digest('hex').slice(0, 8);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
@@ -35,7 +20,7 @@ export async function issueCa(commonName: string, validity: Validity, random: Ra
       name: new x509.Name([{ CN: [{ utf8String: `${commonName} ${tag}` }] }]),
       notBefore: new Date(validity.notBefore),
       notAfter: new Date(validity.notAfter),
-      signingAlgorithm: ALGORITHM,
+      signingAlgorithm: P256,
       keys,
       extensions: [
         // No CA below this one.
@@ -46,7 +31,7 @@ export async function issueCa(commonName: string, validity: Validity, random: Ra
     },
     webcrypto,
   );
-  return { certificate: pem(certificate), key: await keyPem(keys.privateKey) };
+  return toIssued(certificate, keys.privateKey);
 }
 
 /**
@@ -60,14 +45,10 @@ export async function issueLeaf(
   random: RandomBytes,
 ): Promise<IssuedCertificate> {
   const issuer = new x509.X509Certificate(ca.certificate);
-  const signingKey = await webcrypto.subtle.importKey(
-    'pkcs8',
-    x509.PemConverter.decodeFirst(ca.key),
-    ALGORITHM,
-    false,
-    ['sign'],
-  );
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(ca.key), P256, false, [
+    'sign',
+  ]);
+  const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: serialNumber(random),
@@ -75,7 +56,7 @@ export async function issueLeaf(
       issuer: issuer.subjectName,
       notBefore: new Date(validity.notBefore),
       notAfter: new Date(validity.notAfter),
-      signingAlgorithm: ALGORITHM,
+      signingAlgorithm: P256,
       publicKey: keys.publicKey,
       signingKey,
       extensions: [
@@ -90,24 +71,5 @@ export async function issueLeaf(
     },
     webcrypto,
   );
-  return { certificate: pem(certificate), key: await keyPem(keys.privateKey) };
-}
-
-function generalName(name: string): x509.JsonGeneralName {
-  return isIP(name) === 0 ? { type: 'dns', value: name } : { type: 'ip', value: canonicalIp(name) ?? name };
-}
-
-/** Positive and never zero (RFC 5280 §4.1.2.2): the first byte is 0x40 to 0x7f. */
-function serialNumber(random: RandomBytes): string {
-  const bytes = Buffer.from(random(16));
-  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
-  return bytes.toString('hex');
-}
-
-function pem(certificate: x509.X509Certificate): string {
-  return `${certificate.toString('pem')}\n`;
-}
-
-async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
-  return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
+  return toIssued(certificate, keys.privateKey);
 }

@@ -10,7 +10,7 @@ export interface LocalCaSourceOptions {
   /** DNS names, wildcards and IP literals that have `local_ca: true`; each gets a certificate of its own. */
   readonly names: readonly string[];
   /** Hears of a renewal that failed; the certificate in use stays, and the next look tries again. */
-  readonly onProblem: (problem: PorticoError) => void;
+  readonly onProblem: (problem: PorticoError, names: readonly string[]) => void;
   /** How often to look for certificates that are due; default one hour. */
   readonly intervalMs?: number;
 }
@@ -74,12 +74,25 @@ export class LocalCaSource implements CertificateSource {
         this.#report(name, cause);
       }
     }
-    if (changed && !this.#closed) for (const listener of this.#listeners) listener();
+    if (changed) this.#tellChange();
+  }
+
+  /** @throws PorticoError what {@link LocalCa.newLeafFor} throws; the certificate in use stays then */
+  async renew(name: string): Promise<boolean> {
+    const listed = this.#listedName(canonicalName(name));
+    if (listed === null) return false;
+    this.#leaves.set(listed, Promise.resolve(await this.#options.ca.newLeafFor(listed)));
+    this.#tellChange();
+    return true;
   }
 
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+  }
+
+  #tellChange(): void {
+    if (!this.#closed) for (const listener of this.#listeners) listener();
   }
 
   #listedName(name: string): string | null {
@@ -97,6 +110,7 @@ export class LocalCaSource implements CertificateSource {
         ...(fix === undefined ? {} : { fix }),
         cause,
       }),
+      [name],
     );
   }
 }

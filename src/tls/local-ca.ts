@@ -76,17 +76,25 @@ export class LocalCa {
   async leafFor(name: string): Promise<CertificateData> {
     const key = leafKey(name);
     const stored = await this.#options.store.get(key);
-    const leaf = stored === null ? null : this.#readLeaf(stored.toString());
+    // One that cannot be read is simply made anew: nothing depends on its old key.
+    const leaf = stored === null ? null : readLeaf(stored.toString());
     if (leaf !== null && this.#isGood(leaf, name)) return leaf;
+    return this.newLeafFor(name);
+  }
+
+  /**
+   * A new leaf for one name, whatever there is; stored before it is returned.
+   * @throws PorticoError as {@link LocalCa.leafFor}
+   */
+  async newLeafFor(name: string): Promise<CertificateData> {
     const issued = await this.#issue(name);
-    await this.#options.store.put(key, `${issued.key}${issued.certificate}`);
+    await this.#options.store.put(leafKey(name), `${issued.key}${issued.certificate}`);
     return parseCertificate(issued.certificate, issued.key, 'local_ca');
   }
 
-  /** True from when a third of the leaf's life is left; {@link LocalCa.leafFor} then makes a new one. */
+  /** {@link LocalCa.leafFor} makes a new one from then on. */
   isDue(leaf: Pick<CertificateData, 'notBefore' | 'notAfter'>): boolean {
-    const lifetime = leaf.notAfter - leaf.notBefore;
-    return this.#options.clock.now() >= leaf.notAfter - lifetime / 3;
+    return this.#options.clock.now() >= localCaRenewalAt(leaf);
   }
 
   async #issue(name: string): Promise<IssuedCertificate> {
@@ -109,15 +117,29 @@ export class LocalCa {
     const sameIssuer = certificate.checkIssued(this.#certificate) && certificate.verify(this.#certificate.publicKey);
     return sameName && sameIssuer && validityProblem(leaf, this.#options.clock.now()) === null && !this.isDue(leaf);
   }
+}
 
-  /** A leaf that cannot be read is simply made anew: nothing depends on its old key. */
-  #readLeaf(text: string): CertificateData | null {
-    try {
-      return parseCertificate(text, text, 'local_ca');
-    } catch (error) {
-      if (error instanceof PorticoError) return null;
-      throw error;
-    }
+/** When a leaf is due: a third of its life is left then. Milliseconds since the epoch. */
+export function localCaRenewalAt(leaf: Pick<CertificateData, 'notBefore' | 'notAfter'>): number {
+  return leaf.notAfter - (leaf.notAfter - leaf.notBefore) / 3;
+}
+
+/**
+ * The leaf that is in the store for a name, good or not, without making anything: for looking in from outside.
+ * @returns null when there is none that can be read
+ * @throws PorticoError what the store throws
+ */
+export async function storedLocalCaLeaf(store: Store, name: string): Promise<CertificateData | null> {
+  const stored = await store.get(leafKey(name));
+  return stored === null ? null : readLeaf(stored.toString());
+}
+
+function readLeaf(text: string): CertificateData | null {
+  try {
+    return parseCertificate(text, text, 'local_ca');
+  } catch (error) {
+    if (error instanceof PorticoError) return null;
+    throw error;
   }
 }
 

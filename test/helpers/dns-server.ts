@@ -47,6 +47,8 @@ export interface FakeAnswer {
   readonly question?: Question | null;
   /** Sent, over UDP, from another port than the one that was asked. */
   readonly wrongSource?: boolean;
+  /** Over TCP, sent octet by octet, and with something behind it. */
+  readonly dribbled?: boolean;
   /** Over UDP, sent before the answer. */
   readonly before?: readonly Buffer[];
   /** Sent instead of all that, as it is; may be made from the octets of the question. */
@@ -172,7 +174,15 @@ export async function startDnsServer(
     const answer = encodeReply(message, reply, 'tcp');
     const length = Buffer.alloc(2);
     length.writeUInt16BE(answer.length);
-    socket.write(Buffer.concat([length, answer]));
+    if (reply.dribbled !== true) {
+      socket.write(Buffer.concat([length, answer]));
+      return;
+    }
+    socket.setNoDelay(true);
+    for (const octet of Buffer.concat([length, answer, Buffer.of(0, 5, 1)])) {
+      socket.write(Buffer.of(octet));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   async function decide(message: Buffer, transport: 'udp' | 'tcp', port: number): Promise<Reply> {

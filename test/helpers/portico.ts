@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { ChallengeBoard } from '../../src/acme/challenges/board.ts';
 import { createApp } from '../../src/app.ts';
 import type { App } from '../../src/app.ts';
 import { loadConfigText } from '../../src/config/load.ts';
@@ -36,6 +37,8 @@ export interface PorticoOptions {
   /** Changes the config before it is written as YAML. */
   readonly configure?: (config: ConfigInput) => void;
   readonly env?: Record<string, string>;
+  /** Where the test pins up ACME challenges. */
+  readonly challenges?: ChallengeBoard;
 }
 
 /** One listener as a client dials it. */
@@ -139,6 +142,7 @@ export async function startPortico(options: PorticoOptions): Promise<Portico> {
       config: await load(() => undefined),
       clock: { now: () => Date.now() + skew, monotonic: () => performance.now() + skew },
       logger: createLogger({ level: 'info', destination: linesOf(log) }),
+      ...(options.challenges === undefined ? {} : { challenges: options.challenges }),
       accessLogStream: {
         write: (text: string) => {
           accessSink.write(text);

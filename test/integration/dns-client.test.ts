@@ -196,6 +196,14 @@ describe('TCP', () => {
     await expect(client.query('large.example.test', 'TXT')).rejects.toMatchObject({ code });
   });
 
+  it('puts answers together from however many pieces', async () => {
+    await using dns = await startDnsServer(RECORDS);
+    dns.answer = (question) => ({ ...dns.fromRecords(question), truncated: true, dribbled: true });
+    expect((await clientOf([dns.server]).query('hs.example.test', 'A')).answers).toMatchObject([
+      { address: '192.0.2.1' },
+    ]);
+  });
+
   it('takes no more octets than it was told to', async () => {
     await using dns = await startDnsServer(many);
     dns.answer = (question) => ({ ...dns.fromRecords(question), truncated: true });

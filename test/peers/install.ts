@@ -11,6 +11,7 @@ import { installHttpx } from './install/httpx.ts';
 import { installKnot } from './install/knot.ts';
 import { installNginx } from './install/nginx.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
+import { installPebble } from './install/pebble.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
 import type { PeerName, PeerState } from './install/peer.ts';
 import { removeLeftovers } from './install/place.ts';
@@ -35,6 +36,7 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   'hpack-stories': installHpackStories,
   knot: installKnot,
   nginx: installNginx,
+  pebble: installPebble,
 };
 
 /**

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CertificateData } from '../../src/base/certificate.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { PorticoError } from '../../src/base/errors.ts';
-import { collectCertificates, openSources } from '../../src/certificates.ts';
+import { collectCertificates, openSources, renewCertificate } from '../../src/certificates.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import type { CertificateSource } from '../../src/tls/certificate-source.ts';
 import { configOf } from './config/load-yaml.ts';
@@ -94,5 +94,34 @@ describe('openSources', () => {
     } finally {
       opened.close();
     }
+  });
+});
+
+describe('renewCertificate', () => {
+  it('asks the source of the name, and no other', async () => {
+    const renewed: string[] = [];
+    const renewing = (kind: 'local_ca' | 'acme', mine: string): CertificateSource => ({
+      ...source({}),
+      kind,
+      renew: async (name) => {
+        renewed.push(`${kind} ${name}`);
+        return name === mine;
+      },
+    });
+    const all = [
+      source({ 'f.example': certificate('f') }),
+      renewing('local_ca', 'l.example'),
+      renewing('acme', 'a.example'),
+    ];
+    expect(await renewCertificate('a.example', all)).toBe('acme');
+    expect(await renewCertificate('l.example', all)).toBe('local_ca');
+    expect(renewed).toEqual(['local_ca a.example', 'acme a.example', 'local_ca l.example']);
+  });
+
+  it('refuses names that others renew, and names of nobody', async () => {
+    const files = source({ 'f.example': certificate('f') });
+    await expect(renewCertificate('f.example', [files])).rejects.toMatchObject({ code: 'RENEW_NOT_OURS' });
+    await expect(renewCertificate('x.example', [files])).rejects.toMatchObject({ code: 'RENEW_NAME_UNKNOWN' });
+    await expect(renewCertificate('x.example', [])).rejects.toMatchObject({ code: 'RENEW_NAME_UNKNOWN' });
   });
 });

@@ -1,6 +1,6 @@
 /** dns-01: a TXT record with a hash of the key authorization (RFC 8555 §8.4). The only challenge that also does for wildcards. */
 import { createHash } from 'node:crypto';
-import { PorticoError, messageOf } from '../../base/errors.ts';
+import { codeOf, messageOf, PorticoError } from '../../base/errors.ts';
 import { followAliases } from '../../dns/authoritative.ts';
 import type { DnsClient } from '../../dns/dns-client.ts';
 import { DNS_PORT, type DnsServer } from '../../dns/server-address.ts';
@@ -100,19 +100,19 @@ export function dns01Solver(options: Dns01Options): ChallengeSolver {
       presented.set(key, entry);
       try {
         await addRecord(provider, entry.record, signal);
-        const names = { alias: dns01Name(task.identifier.value), target: entry.record.name };
-        await waitUntilVisible(names, record.value, propagation, signal);
+        await waitUntilVisible(entry.record.name, record.value, propagation, signal);
       } catch (error) {
         // Whether the record was made may not be known; removing one that is not there is no mistake.
-        const undone = takeAway(key, () => Promise.resolve(record), AbortSignal.timeout(CLEAN_UP_MS));
-        const left = await undone.then(
+        const left = await takeAway(key, () => Promise.resolve(record), AbortSignal.timeout(CLEAN_UP_MS)).then(
           () => null,
-          (reason: unknown) => messageOf(reason),
+          (reason: unknown) => reason,
         );
-        if (left === null || !(error instanceof PorticoError)) throw error;
-        throw new PorticoError(error.code, `${error.message} The record could not be removed again: ${left}`, {
+        // What kept it from being made keeps it from being removed, and was said once.
+        if (left === null || !(error instanceof PorticoError) || codeOf(left) === codeOf(error.cause)) throw error;
+        const message = `${error.message} The record could not be removed again: ${messageOf(left)}`;
+        throw new PorticoError(error.code, message, {
           ...(error.fix === undefined ? {} : { fix: error.fix }),
-          cause: error,
+          cause: error.cause ?? left,
         });
       }
     },

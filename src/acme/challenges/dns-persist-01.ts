@@ -67,7 +67,7 @@ export function dnsPersist01Solver(options: DnsPersist01Options): ChallengeSolve
     try {
       const target = await followAliases(name, resolver, signal);
       await setting.add({ name: target, value, ttl: TTL }, signal);
-      await waitUntilVisible({ alias: name, target }, value, propagation, signal);
+      await waitUntilVisible(target, value, propagation, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PorticoError && error.code === 'ACME_CHALLENGE_DNS_PROPAGATION') throw error;

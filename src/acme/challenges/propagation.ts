@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PorticoError } from '../../base/errors.ts';
 import { queryEach, zoneServers, type ServerReply } from '../../dns/authoritative.ts';
-import type { DnsClient } from '../../dns/dns-client.ts';
+import type { DnsAnswer, DnsClient } from '../../dns/dns-client.ts';
 import { formatDnsServer, type DnsServer } from '../../dns/server-address.ts';
 
 /** Whom to ask, and how. */
@@ -24,17 +24,16 @@ export interface PropagationOptions {
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
-/** An address that was silent so often is taken for dead: an authority will turn to the others, as we do. */
+/** An address that gave no useful answer so often is taken for dead: an authority will turn to the others, as we do. */
 const SILENCES = 2;
 
 /**
- * Resolves when every server that answers has the value, and at least one does.
- * @param alias - the name that the authority will ask for
- * @param target - where its aliases lead
+ * Resolves when every server that has the zone and answers has the value, and at least one does.
+ * @param name - of the record, with aliases followed
  * @throws PorticoError `ACME_CHALLENGE_DNS_PROPAGATION` with what each server said last; the reason of the signal
  */
 export async function waitUntilVisible(
-  names: { readonly alias: string; readonly target: string },
+  name: string,
   value: string,
   options: PropagationOptions,
   signal: AbortSignal,
@@ -47,10 +46,10 @@ export async function waitUntilVisible(
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
-        servers ??= (await zoneServers(names.target, options.resolver, bound, options.authoritativePort)).servers;
+        servers ??= (await zoneServers(name, options.resolver, bound, options.authoritativePort)).servers;
         const clientOf = (server: DnsServer): DnsClient => options.clientOf(server, recursion);
-        const replies = await queryEach(servers, clientOf, recursion ? names.alias : names.target, 'TXT', bound);
-        seen = missingAt(replies, value, silences);
+        const replies = await queryEach(servers, clientOf, name, 'TXT', bound);
+        seen = missingAt(replies, value, recursion, silences);
         if (seen.length === 0) return;
       } catch (error) {
         // The zone's servers may be found at the next look.
@@ -62,7 +61,7 @@ export async function waitUntilVisible(
   } catch (cause) {
     signal.throwIfAborted();
     if (!bound.aborted) throw cause;
-    const where = `${String(options.patienceMs / 1000)} s after ${names.target} was given the TXT value ${value}`;
+    const where = `${String(options.patienceMs / 1000)} s after ${name} was given the TXT value ${value}`;
     throw new PorticoError(
       'ACME_CHALLENGE_DNS_PROPAGATION',
       `${where}, not every DNS server has it: ${seen.join('; ')}.`,
@@ -74,24 +73,35 @@ export async function waitUntilVisible(
 }
 
 /** What keeps the value from being there for everyone, one entry a server; counts silences on the way. */
-function missingAt(replies: readonly ServerReply[], value: string, silences: Map<string, number>): string[] {
+function missingAt(
+  replies: readonly ServerReply[],
+  value: string,
+  recursion: boolean,
+  silences: Map<string, number>,
+): string[] {
   const missing: string[] = [];
-  const silent: string[] = [];
+  const useless: string[] = [];
   let having = 0;
   for (const reply of replies) {
     const server = formatDnsServer(reply.server);
-    if ('answer' in reply) {
-      const { answers, rcode } = reply.answer;
-      if (answers.some((record) => record.type === 'TXT' && record.text === value)) having++;
-      else missing.push(`${server} ${rcode === 'NOERROR' ? 'has other values or none' : `says ${rcode}`}`);
+    if ('answer' in reply && knows(reply.answer, recursion)) {
       silences.delete(server);
+      if (reply.answer.answers.some((record) => record.type === 'TXT' && record.text === value)) having++;
+      else missing.push(`${server} has ${reply.answer.rcode === 'NXDOMAIN' ? 'no such name' : 'other values or none'}`);
       continue;
     }
     const count = (silences.get(server) ?? 0) + 1;
     silences.set(server, count);
-    silent.push(`${server}: ${reply.error.message}`);
+    const what = 'answer' in reply ? `${server} says ${reply.answer.rcode}` : `${server}: ${reply.error.message}`;
+    useless.push(what);
     // An address that cannot be reached, such as one of IPv6 where there is none, will not be there next time either.
-    if (reply.error.code !== 'DNS_UNREACHABLE' && count < SILENCES) missing.push(`${server} did not answer`);
+    const unreachable = 'error' in reply && reply.error.code === 'DNS_UNREACHABLE';
+    if (!unreachable && count < SILENCES) missing.push(what);
   }
-  return missing.length === 0 && having === 0 ? silent : missing;
+  return missing.length === 0 && having === 0 ? useless : missing;
+}
+
+/** False for servers that fail, or that the zone names but that do not have it. */
+function knows({ rcode, authoritative }: DnsAnswer, recursion: boolean): boolean {
+  return (rcode === 'NOERROR' || rcode === 'NXDOMAIN') && (recursion || authoritative);
 }

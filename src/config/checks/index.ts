@@ -1,10 +1,16 @@
 /** All cross-checks, in the order they run. */
-import { challengesPossible, issuersComplete, secretsPresent, termsAgreed } from './acme.ts';
+import { challengesPossible, everyNameProvable, issuersComplete, secretsPresent, termsAgreed } from './acme.ts';
 import { certificateFiles } from './certificate-files.ts';
-import { defaultNameHasCertificate, everyNameHasSource, namesListedOnce } from './certificate-sources.ts';
+import {
+  acmeEntriesHaveSection,
+  defaultNameHasCertificate,
+  everyNameHasSource,
+  namesListedOnce,
+} from './certificate-sources.ts';
 import type { SectionCheck, SiteCheck } from './check.ts';
 import { delegatedNameFits, delegationIsPossible } from './delegation.ts';
 import { clientDocumentKeys, supportDocument } from './documents.ts';
+import { exportNames, exportPaths } from './exports.ts';
 import { fallbackDirectory } from './fallback-files.ts';
 import { limitsAgree, limitsHighEnough } from './limits.ts';
 import { httpsForDocuments, listenersDoNotClash, onlyOnTls, tlsListenerExists } from './listeners.ts';
@@ -30,11 +36,15 @@ export const CHECKS: readonly SectionCheck[] = [
   listenersDoNotClash,
   namesListedOnce,
   everyNameHasSource,
+  acmeEntriesHaveSection,
   certificateFiles,
   defaultNameHasCertificate,
+  exportNames,
+  exportPaths,
   termsAgreed,
   issuersComplete,
   challengesPossible,
+  everyNameProvable,
   acmeTrust,
   secretsPresent,
   limitsHighEnough,

@@ -182,6 +182,7 @@ export class Http1Connection implements Front, ClientConnection {
     this.flush();
     this.#exchange = null;
     this.#phase = 'closed';
+    this.#socket.uncork();
     this.#socket.destroy();
   }
 
@@ -230,12 +231,13 @@ export class Http1Connection implements Front, ClientConnection {
   }
 
   #writeBytes(before: string, chunk: Buffer, borrowed: boolean, after: string): boolean {
-    if (before === '' && !borrowed) return this.#socket.write(chunk);
+    const { turn } = this.#context.plane;
+    if (before === '' && !borrowed) return turn.write(this.#socket, chunk);
     if (chunk.length <= JOINED_BYTES || borrowed || after !== '') {
-      return this.#socket.write(joinBytes(before, chunk, after));
+      return turn.write(this.#socket, joinBytes(before, chunk, after));
     }
-    this.#socket.write(before, 'latin1');
-    return this.#socket.write(chunk);
+    turn.write(this.#socket, before);
+    return turn.write(this.#socket, chunk);
   }
 
   // Reading
@@ -325,7 +327,7 @@ export class Http1Connection implements Front, ClientConnection {
       }
       return bytes.length;
     }
-    const head = parseRequestHead(bytes, start, found + 4, limits, plane.recogniseField);
+    const head = parseRequestHead(bytes, start, found + 4, limits, plane.requestFields);
     if (typeof head === 'string') {
       this.#refuse(head);
       return bytes.length;
@@ -426,7 +428,7 @@ export class Http1Connection implements Front, ClientConnection {
   }
 
   #write(text: string): void {
-    if (this.#phase !== 'closed') this.#socket.write(text, 'latin1');
+    if (this.#phase !== 'closed') this.#context.plane.turn.write(this.#socket, text);
   }
 
   /**

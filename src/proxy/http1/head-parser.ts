@@ -5,7 +5,8 @@
  * input is no exception.
  */
 import type { RefusalCode } from '../../policy/refusals.ts';
-import { FieldId, FieldList, recogniseResponseField } from '../fields.ts';
+import { responseFields, type FieldRecogniser } from '../field-names.ts';
+import { FieldId, FieldList } from '../fields.ts';
 import type { RequestHead, ResponseHead } from '../front.ts';
 
 /** A parsed HTTP/1 request head. */
@@ -33,21 +34,17 @@ export interface HeadLimits {
   readonly maxFields: number;
 }
 
-const TOKEN = 1;
-const VALUE = 2;
-const TARGET = 4;
-
-/** Character classes by byte: RFC 9110 §5.6.2 token, §5.5 field value (obs-text included), and what a target may hold. */
-const CHARS = new Uint8Array(256);
-for (let byte = 0; byte < 256; byte++) {
-  const char = String.fromCharCode(byte);
-  let classes = 0;
-  if (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(char)) classes |= TOKEN;
-  if (byte === 0x09 || (byte >= 0x20 && byte !== 0x7f)) classes |= VALUE;
-  // Wider than RFC 3986 on purpose: homeservers accept raw `{ } | ^ " < > \` and a relay must not judge (but no fragment).
-  if (byte > 0x20 && byte < 0x7f && char !== '#') classes |= TARGET;
-  CHARS[byte] = classes;
+/** A table of the bytes that a pattern matches, 1 for each that does; one load a byte is what makes the scan fast. */
+function bytesThat(pattern: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (pattern.test(String.fromCharCode(byte)) ? 1 : 0));
 }
+
+/** RFC 9110 §5.6.2 token. */
+const TOKEN = bytesThat(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/);
+/** RFC 9110 §5.5 field value, obs-text included. */
+const VALUE = bytesThat(/[\t\x20-\x7e\x80-\xff]/);
+/** Wider than RFC 3986 on purpose: homeservers accept raw `{ } | ^ " < > \` and a relay must not judge (but no fragment). */
+const TARGET = bytesThat(/[\x21\x22\x24-\x7e]/);
 
 const SP = 0x20;
 const HTAB = 0x09;
@@ -58,32 +55,37 @@ const COLON = 0x3a;
 /**
  * Reads field lines into `fields` (RFC 9112 §5).
  * @param buffer - holds the head
- * @param text - the same bytes as latin1, `offset` bytes into the buffer
+ * @param offset - where the text of `fields` begins in the buffer
  * @returns false when a line breaks the grammar: bare CR or LF, folding, space before the colon, an empty name, NUL
  */
 function readFields(
   buffer: Buffer,
-  text: string,
   offset: number,
   start: number,
   end: number,
   fields: FieldList,
-  recognise: (name: string) => number,
+  recogniser: FieldRecogniser,
 ): boolean {
   let position = start;
   while (position < end) {
     const nameStart = position;
-    while (position < end && ((CHARS[buffer[position] ?? 0] ?? 0) & TOKEN) !== 0) position++;
+    // The head ends in CR LF CR LF, which is neither token nor value: no loop runs past it.
+    while (TOKEN[buffer[position] ?? 0] === 1) position++;
     if (position === nameStart || buffer[position] !== COLON) return false;
-    const name = text.slice(nameStart - offset, position - offset);
-    position++;
+    const nameEnd = position++;
     while (buffer[position] === SP || buffer[position] === HTAB) position++;
     const valueStart = position;
-    while (position < end && ((CHARS[buffer[position] ?? 0] ?? 0) & VALUE) !== 0) position++;
+    while (VALUE[buffer[position] ?? 0] === 1) position++;
     if (buffer[position] !== CR || buffer[position + 1] !== LF) return false;
     let valueEnd = position;
     while (valueEnd > valueStart && (buffer[valueEnd - 1] === SP || buffer[valueEnd - 1] === HTAB)) valueEnd--;
-    fields.add(recognise(name), name, text.slice(valueStart - offset, valueEnd - offset));
+    fields.addAt(
+      recogniser.ofBytes(buffer, nameStart, nameEnd),
+      nameStart - offset,
+      nameEnd - offset,
+      valueStart - offset,
+      valueEnd - offset,
+    );
     position += 2;
   }
   return true;
@@ -144,33 +146,31 @@ function readFraming(fields: FieldList): Framing {
     hosts: 0,
     problem: null,
   };
-  const { ids, values } = fields;
-  for (let index = 0; index < ids.length; index++) {
-    const id = ids[index];
-    if (id === FieldId.other || id === undefined) continue;
-    const value = values[index] ?? '';
-    switch (id) {
-      case FieldId.contentLength:
+  for (let index = 0; index < fields.length; index++) {
+    switch (fields.id(index)) {
+      case FieldId.contentLength: {
+        const value = fields.value(index);
         // Two lengths, even equal ones, are refused: RFC 9112 §6.3 allows it and no honest client sends them.
         if (framing.contentLength !== null || !/^\d{1,15}$/.test(value)) framing.problem ??= 'BAD_FRAMING';
         framing.contentLength = value;
         break;
+      }
       case FieldId.transferEncoding:
-        if (framing.chunked || value.toLowerCase() !== 'chunked') framing.problem ??= 'BAD_FRAMING';
+        if (framing.chunked || fields.value(index).toLowerCase() !== 'chunked') framing.problem ??= 'BAD_FRAMING';
         framing.chunked = true;
         break;
       case FieldId.connection:
-        readConnection(value, framing);
+        readConnection(fields.value(index), framing);
         break;
       case FieldId.host:
         framing.hosts++;
-        framing.authority = value;
+        framing.authority = fields.value(index);
         break;
       case FieldId.upgrade:
-        framing.upgradeTo = framing.upgradeTo === null ? value : `${framing.upgradeTo}, ${value}`;
+        framing.upgradeTo = joined(framing.upgradeTo, fields.value(index));
         break;
       case FieldId.expect:
-        framing.expect = framing.expect === null ? value : `${framing.expect}, ${value}`;
+        framing.expect = joined(framing.expect, fields.value(index));
         break;
       default:
         break;
@@ -178,6 +178,11 @@ function readFraming(fields: FieldList): Framing {
   }
   if (framing.contentLength !== null && framing.chunked) framing.problem ??= 'BAD_FRAMING';
   return framing;
+}
+
+/** Several fields of one name are one list (RFC 9110 §5.3). */
+function joined(before: string | null, value: string): string {
+  return before === null ? value : `${before}, ${value}`;
 }
 
 /** A well-formed opening handshake: RFC 6455 §4.2.1 (key of 16 bytes in base64, version 13). */
@@ -206,15 +211,15 @@ export function parseRequestHead(
   start: number,
   end: number,
   limits: HeadLimits,
-  recognise: (name: string) => number,
+  recogniser: FieldRecogniser,
 ): Http1RequestHead | RefusalCode {
   const text = buffer.toString('latin1', start, end);
   let position = start;
-  while (((CHARS[buffer[position] ?? 0] ?? 0) & TOKEN) !== 0) position++;
+  while (TOKEN[buffer[position] ?? 0] === 1) position++;
   if (position === start || buffer[position] !== SP) return 'BAD_REQUEST';
   const method = text.slice(0, position - start);
   const targetStart = ++position;
-  while (((CHARS[buffer[position] ?? 0] ?? 0) & TARGET) !== 0) position++;
+  while (TARGET[buffer[position] ?? 0] === 1) position++;
   if (position - targetStart > limits.maxTargetBytes) return 'TARGET_TOO_LONG';
   if (position === targetStart || buffer[position] !== SP) return 'BAD_REQUEST';
   const target = text.slice(targetStart - start, position - start);
@@ -226,8 +231,8 @@ export function parseRequestHead(
   }
   position += 8;
   if (buffer[position] !== CR || buffer[position + 1] !== LF) return 'BAD_REQUEST';
-  const fields = new FieldList();
-  if (!readFields(buffer, text, start, position + 2, end - 2, fields, recognise)) return 'BAD_REQUEST';
+  const fields = new FieldList(text);
+  if (!readFields(buffer, start, position + 2, end - 2, fields, recogniser)) return 'BAD_REQUEST';
   if (fields.length > limits.maxFields) return 'HEAD_TOO_LARGE';
 
   const framing = readFraming(fields);
@@ -281,12 +286,12 @@ export function parseResponseHead(
   let reason = '';
   if (buffer[position] === SP) {
     const reasonStart = ++position;
-    while (((CHARS[buffer[position] ?? 0] ?? 0) & VALUE) !== 0) position++;
+    while (VALUE[buffer[position] ?? 0] === 1) position++;
     reason = text.slice(reasonStart - start, position - start);
   }
   if (buffer[position] !== CR || buffer[position + 1] !== LF) return null;
-  const fields = new FieldList();
-  if (!readFields(buffer, text, start, position + 2, end - 2, fields, recogniseResponseField)) return null;
+  const fields = new FieldList(text);
+  if (!readFields(buffer, start, position + 2, end - 2, fields, responseFields)) return null;
   if (fields.length > maxFields) return null;
   const framing = readFraming(fields);
   if (framing.problem !== null || (framing.chunked && minor === 0)) return null;

@@ -1,8 +1,7 @@
 /** Writes response heads to the client: always from the parsed form, with exactly one framing (RFC 9112 §6). */
 import { STATUS_CODES } from 'node:http';
-import { FieldId, type FieldList } from '../fields.ts';
+import { DROPPED_FROM_RESPONSES, FieldId, type FieldList } from '../fields.ts';
 import type { ResponseHead } from '../front.ts';
-import { endsHere } from '../upstream/request-head.ts';
 
 /** How the client learns where the body ends. */
 export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -15,13 +14,7 @@ export function responseFraming(head: ResponseHead, minor: number): ResponseFram
 }
 
 function fieldLines(fields: FieldList, connectionNames: readonly string[] | null): string {
-  const { ids, names, values } = fields;
-  let text = '';
-  for (let index = 0; index < ids.length; index++) {
-    const name = names[index] ?? '';
-    if (!endsHere(ids[index] ?? 0, name, connectionNames)) text += `${name}: ${values[index] ?? ''}\r\n`;
-  }
-  return text;
+  return fields.lines(DROPPED_FROM_RESPONSES, connectionNames);
 }
 
 function statusLine(status: number, reason: string): string {

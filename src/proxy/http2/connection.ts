@@ -588,7 +588,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     this.#lastStreamId = block.streamId;
     const early = this.#takeEarlyPriority(block.streamId);
     const { plane } = this.#context;
-    const builder = new HeadBuilder(plane.recogniseField);
+    const builder = new HeadBuilder(plane.requestFields);
     const decoded = this.#decoder.decode(bytes, 0, bytes.length, builder.add);
     if (decoded === 'error') {
       this.#fail(ErrorCode.compressionError, 'H2_PROTOCOL');

@@ -3,6 +3,7 @@
  * upstream. What breaks them is malformed and costs the stream, never a guess.
  */
 import type { RefusalCode } from '../../policy/refusals.ts';
+import type { FieldRecogniser } from '../field-names.ts';
 import { FieldId, FieldList } from '../fields.ts';
 import type { RequestHead } from '../front.ts';
 
@@ -33,7 +34,7 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 
 /** Collects one field section; fields come in order, `finish` judges. */
 export class HeadBuilder {
-  readonly #recognise: (name: string) => number;
+  readonly #recogniser: FieldRecogniser;
   readonly #fields = new FieldList();
   #method: string | null = null;
   #path: string | null = null;
@@ -47,8 +48,8 @@ export class HeadBuilder {
   #regular = false;
   #malformed = false;
 
-  constructor(recognise: (name: string) => number) {
-    this.#recognise = recognise;
+  constructor(recogniser: FieldRecogniser) {
+    this.#recogniser = recogniser;
   }
 
   /** Takes a decoded field. */
@@ -114,7 +115,7 @@ export class HeadBuilder {
       this.#malformed = true;
       return;
     }
-    const id = this.#recognise(name);
+    const id = this.#recogniser.ofName(name);
     switch (id) {
       case FieldId.host:
         if (this.#host !== null) this.#malformed = true;

@@ -4,9 +4,8 @@
  */
 import type { Exchange } from '../exchange.ts';
 import type { FieldList } from '../fields.ts';
-import { FieldId } from '../fields.ts';
+import { DROPPED_FROM_RESPONSES, endsHere } from '../fields.ts';
 import type { Front, RequestHead, ResponseHead } from '../front.ts';
-import { endsHere } from '../upstream/request-head.ts';
 import { DEFAULT_WINDOW, ErrorCode, Flag, FrameType, type FrameWriter } from './frames.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 import { DEFAULT_PRIORITY, type Priority } from './request-head.ts';
@@ -283,17 +282,14 @@ export class Http2Stream implements Front {
     contentLength: string | null,
   ): Buffer {
     const { encoder } = this.#host;
-    const { ids, names, values } = fields;
     encoder.begin();
     encoder.status(status);
-    for (let index = 0; index < ids.length; index++) {
-      const id = ids[index] ?? FieldId.other;
-      const name = names[index] ?? '';
-      if (endsHere(id, name, connectionNames)) continue;
-      const lower = name.toLowerCase();
+    for (let index = 0; index < fields.length; index++) {
+      const lower = fields.name(index).toLowerCase();
+      if (endsHere(DROPPED_FROM_RESPONSES, fields.id(index), lower, connectionNames)) continue;
       encoder.field(
         lower,
-        values[index] ?? '',
+        fields.value(index),
         SECRET.has(lower) ? 'never' : CHANGING.has(lower) ? 'literal' : 'index',
       );
     }

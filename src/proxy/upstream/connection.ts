@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { FieldList } from '../fields.ts';
 import { ChunkedDecoder, ChunkedResult } from '../http1/chunked.ts';
+import type { Turn } from '../turn.ts';
 import { parseResponseHead, type Http1ResponseHead } from '../http1/head-parser.ts';
 
 /** What an exchange hears from its upstream connection. No call throws. */
@@ -71,11 +72,13 @@ export class UpstreamConnection {
   #silent = true;
   #fresh = false;
   #sending = false;
+  readonly #turn: Turn;
   readonly #onRelease: (connection: UpstreamConnection, reusable: boolean) => void;
 
   /** @param onRelease - called once a response is complete, or the connection is of no more use */
-  constructor(socket: Socket, onRelease: (connection: UpstreamConnection, reusable: boolean) => void) {
+  constructor(socket: Socket, turn: Turn, onRelease: (connection: UpstreamConnection, reusable: boolean) => void) {
     this.socket = socket;
+    this.#turn = turn;
     this.#onRelease = onRelease;
     socket.on('drain', () => this.#handler?.onUpstreamDrain());
     socket.on('end', () => {
@@ -133,7 +136,7 @@ export class UpstreamConnection {
    */
   write(bytes: Buffer | string): boolean {
     if (this.#phase === 'closed') return true;
-    return typeof bytes === 'string' ? this.socket.write(bytes, 'latin1') : this.socket.write(bytes);
+    return this.#turn.write(this.socket, bytes);
   }
 
   /** The request is complete; without this the connection is not used again. */

@@ -2,6 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type ConnectionOptions, type SecureContext } from 'node:tls';
 import type { UpstreamData } from '../snapshot.ts';
+import type { Turn } from '../turn.ts';
 import { UpstreamConnection, type ReadBuffers } from './connection.ts';
 
 /** What dialling an upstream needs, built once per upstream. */
@@ -43,7 +44,7 @@ function tlsOptions(
 }
 
 /** @param connectMs - bound on the whole attempt, all addresses and the TLS handshake included */
-export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, connectMs: number): Dialler {
+export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, turn: Turn, connectMs: number): Dialler {
   // One context per upstream: contexts made per connection live until garbage collection finds them.
   const secureContext: SecureContext | null =
     upstream.transport === 'tls' ? createSecureContext(upstream.ca === null ? {} : { ca: upstream.ca }) : null;
@@ -95,7 +96,7 @@ export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, conn
       socket.once(readyEvent, () => {
         if (!settle()) return;
         if (secureContext !== null) socket.setNoDelay(true);
-        connection = new UpstreamConnection(socket, onRelease);
+        connection = new UpstreamConnection(socket, turn, onRelease);
         onReady(connection);
       });
       return () => {

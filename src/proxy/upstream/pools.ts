@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { LimitsData } from '../../policy/class-limits.ts';
 import type { UpstreamData } from '../snapshot.ts';
+import type { Turn } from '../turn.ts';
 import { ReadBuffers } from './connection.ts';
 import { createDialler } from './dial.ts';
 import { UpstreamPool, type PoolEvent } from './pool.ts';
@@ -9,6 +10,7 @@ import { UpstreamPool, type PoolEvent } from './pool.ts';
 /** What pools are made with. */
 export interface UpstreamPoolsOptions {
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly onEvent: (upstreamId: string, event: PoolEvent) => void;
   /** See `PoolOptions`. */
   readonly onWait: () => void;
@@ -65,7 +67,7 @@ export class UpstreamPools {
 
   #create(upstream: UpstreamData, limits: LimitsData): UpstreamPool {
     return new UpstreamPool({
-      dialler: createDialler(upstream, this.#buffers, limits.connectMs),
+      dialler: createDialler(upstream, this.#buffers, this.#options.turn, limits.connectMs),
       clock: this.#options.clock,
       maxIdle: limits.upstreamIdleConnections,
       idleMs: limits.upstreamIdleMs,

@@ -13,6 +13,7 @@ export const PEER_NAMES = [
   'hpack-stories',
   'knot',
   'nginx',
+  'pebble',
 ] as const;
 /** One of them. */
 export type PeerName = (typeof PEER_NAMES)[number];

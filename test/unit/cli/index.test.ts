@@ -9,7 +9,20 @@ async function run(...argv: string[]) {
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
 
-const COMMANDS = ['run', 'demo', 'check', 'schema', 'health'];
+const COMMANDS = [
+  'run',
+  'demo',
+  'check',
+  'plan',
+  'resolve',
+  'doctor',
+  'certs',
+  'status',
+  'reload',
+  'drain',
+  'schema',
+  'health',
+];
 
 describe('runCli', () => {
   it('without a command prints the overview as an error', async () => {
@@ -45,6 +58,30 @@ describe('runCli', () => {
     expect(err).toBe('');
     expect(out).toMatch(new RegExp(`^Usage: portico ${name} `));
     expect(out).toMatch(/^ {2}--help /m);
+  });
+
+  it('certs --help tells its commands; each of them its own', async () => {
+    const { out } = await run('certs', '--help');
+    for (const name of ['list', 'renew']) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+    expect(await run('certs', 'renew', '--help')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^Usage: portico certs renew NAME \[options\]\n/),
+    });
+    expect((await run('certs', 'list', '--help')).out).toMatch(/^Usage: portico certs list /);
+  });
+
+  it.for([
+    [['certs', 'lst'], 'portico certs: unknown command: lst; did you mean list?\nTry: portico certs --help'],
+    [
+      ['certs', '--jsn'],
+      'portico certs list: unknown option: --jsn; did you mean --json?\nTry: portico certs list --help',
+    ],
+    [['certs', 'renew'], 'portico certs renew: missing argument: NAME\nTry: portico certs renew --help'],
+    [['certs', 'renew', 'a', 'b'], 'portico certs renew: unexpected argument: b\nTry: portico certs renew --help'],
+    [['certs', 'list', 'a'], 'portico certs list: unexpected argument: a\nTry: portico certs list --help'],
+    [['status', 'a'], 'portico status: unexpected argument: a\nTry: portico status --help'],
+  ] as const)('refuses %j', async ([argv, err]) => {
+    expect(await run(...argv)).toEqual({ code: 2, out: '', err });
   });
 
   it('names the command whose flag is unknown', async () => {

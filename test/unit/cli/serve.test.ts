@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { PorticoError } from '../../../src/base/errors.ts';
-import { endOnUncaught, serveUntilSignal } from '../../../src/cli/serve.ts';
+import { beginServing, endOnUncaught, serveUntilSignal } from '../../../src/cli/serve.ts';
 import { createLogger } from '../../../src/observability/logger.ts';
 
 /** A serving whose stop and reload are finished by hand. */
@@ -99,6 +99,51 @@ describe('serveUntilSignal', () => {
     const code = serveUntilSignal(serving);
     signals.emit('SIGHUP', 'SIGHUP');
     expect(await code).toBe(0);
+  });
+});
+
+describe('beginServing', () => {
+  it('stop is as SIGTERM, and a second one does not end at once', async () => {
+    const { serving, exits, lines } = stage();
+    const control = beginServing(serving);
+    expect(control.stopping).toBe(false);
+    control.stop('drain');
+    control.stop('drain');
+    expect(control.stopping).toBe(true);
+    expect(await control.ended).toBe(0);
+    expect(exits).toEqual([]);
+    expect(lines[0]).toMatchObject({ signal: 'drain' });
+  });
+
+  it('reload tells how it went, to each who asked', async () => {
+    const works: PromiseWithResolvers<undefined>[] = [];
+    const { serving, signals } = stage({
+      reload: async () => {
+        const work = Promise.withResolvers<undefined>();
+        works.push(work);
+        await work.promise;
+      },
+    });
+    const control = beginServing(serving);
+    signals.emit('SIGHUP', 'SIGHUP');
+    // The config may have been read before these were asked: they get the next reading, together.
+    const first = control.reload();
+    const second = control.reload();
+    works[0]!.reject(new PorticoError('CONFIG_INVALID', 'no'));
+    await settled();
+    expect(works).toHaveLength(2);
+    works[1]!.resolve(undefined);
+    await expect(Promise.all([first, second])).resolves.toEqual([undefined, undefined]);
+    const third = control.reload();
+    works[2]!.reject(new PorticoError('LISTEN_FAILED', 'no'));
+    await expect(third).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
+  });
+
+  it('reload is refused while it stops, and where there is nothing to reload', async () => {
+    const stopping = beginServing(stage({ reload: () => Promise.resolve() }).serving);
+    stopping.stop('drain');
+    await expect(stopping.reload()).rejects.toMatchObject({ code: 'RELOAD_STOPPING' });
+    await expect(beginServing(stage().serving).reload()).rejects.toMatchObject({ code: 'RELOAD_STOPPING' });
   });
 });
 

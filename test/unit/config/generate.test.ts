@@ -39,7 +39,7 @@ describe('generated files', () => {
       ([, node]) => node.default === undefined && node['x-absent'] === undefined,
     );
     const required = ['sites', 'server_name', 'homeserver', 'url', 'role', 'public_keys', 'ed25519', 'path', 'address'];
-    required.push('names', 'chain', 'key', 'kid', 'hmac_key', 'directory', 'server', 'key_name', 'secret');
+    required.push('names', 'name', 'chain', 'key', 'kid', 'hmac_key', 'directory', 'server', 'key_name', 'secret');
     expect(silent.map(([name]) => name).filter((name) => !required.includes(name))).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameOf, MalformedMessage } from '../../../src/dns/framing.ts';
 import { signRequest, verifyResponse, type TsigAlgorithm, type TsigKey } from '../../../src/dns/tsig.ts';
+import { dnsName } from './names.ts';
 import { decodeUpdateResponse, encodeUpdate } from '../../../src/dns/update-wire.ts';
 
 interface Vector {
@@ -180,6 +181,40 @@ describe('updates on the wire', () => {
         '00' +
         '001000fe00000000' +
         '00020178', // the deletion: class NONE
+    );
+  });
+
+  it('say what they were told to, whatever the names and values', () => {
+    const change = fc.record({
+      kind: fc.constantFrom('add' as const, 'delete' as const),
+      name: dnsName,
+      text: fc.string({ unit: fc.nat(255).map((octet) => String.fromCharCode(octet)), maxLength: 700 }),
+      ttl: fc.nat(86_400),
+    });
+    fc.assert(
+      fc.property(dnsName, fc.array(change, { maxLength: 5 }), (zone, changes) => {
+        const message = encodeUpdate(7, { zone, prerequisites: [], changes });
+        const { question, records } = frameOf(message);
+        expect(question).toEqual({ name: zone, type: 6, class: 1 });
+        expect(
+          records.map(({ section, owner, type, class: of, ttl, data, end }) => {
+            const strings: string[] = [];
+            for (let at = data; at < end; at += 1 + message[at]!) {
+              strings.push(message.toString('latin1', at + 1, at + 1 + message[at]!));
+            }
+            return { section, owner, type, of, ttl, text: strings.join('') };
+          }),
+        ).toEqual(
+          changes.map(({ kind, name, text, ttl }) => ({
+            section: 'authority',
+            owner: name,
+            type: 16,
+            of: kind === 'add' ? 1 : 254,
+            ttl: kind === 'add' ? ttl : 0,
+            text,
+          })),
+        );
+      }),
     );
   });
 

@@ -6,7 +6,8 @@ import type { AccessEntry } from '../../../src/observability/access-entry.ts';
 import type { ClassLimits } from '../../../src/policy/class-limits.ts';
 import type { ConnectionContext } from '../../../src/proxy/connection-context.ts';
 import { Exchange } from '../../../src/proxy/exchange.ts';
-import { createFieldRecogniser, type FieldList } from '../../../src/proxy/fields.ts';
+import { createFieldRecogniser } from '../../../src/proxy/field-names.ts';
+import type { FieldList } from '../../../src/proxy/fields.ts';
 import { createForwarding, isClientForwardingField } from '../../../src/proxy/forwarding.ts';
 import type { Front, RequestHead, ResponseHead } from '../../../src/proxy/front.ts';
 import type { RelayRoute, RequestFacts, Route } from '../../../src/proxy/route.ts';
@@ -14,7 +15,7 @@ import { UpstreamConnection } from '../../../src/proxy/upstream/connection.ts';
 import { UpstreamPool, type PoolEvent } from '../../../src/proxy/upstream/pool.ts';
 import { requestHead } from './http1/heads.ts';
 import { connection as connectionFacts, snapshot, upstream } from './router-fixture.ts';
-import { FakeSocket } from './upstream/fake-socket.ts';
+import { AT_ONCE, FakeSocket } from './upstream/fake-socket.ts';
 
 /** A client that takes down what it gets. */
 export class RecordingFront implements Front {
@@ -71,7 +72,7 @@ export class Upstream {
   readonly connection: UpstreamConnection;
 
   constructor(onRelease: (connection: UpstreamConnection, reusable: boolean) => void) {
-    this.connection = new UpstreamConnection(this.socket.asSocket(), onRelease);
+    this.connection = new UpstreamConnection(this.socket.asSocket(), AT_ONCE, onRelease);
   }
 
   /** What came since the last call. */
@@ -202,9 +203,10 @@ export class ExchangeBench {
           upstreamRetried: () => this.metrics.push('retried'),
         },
         accessLog: { record: (entry) => this.entries.push({ ...entry }) },
+        turn: AT_ONCE,
         concurrency: counter('class', options.classFull),
         requestsPerAddress: counter('address', options.addressFull),
-        recogniseField: createFieldRecogniser(isClientForwardingField),
+        requestFields: createFieldRecogniser(isClientForwardingField),
         pool: () => this.pool,
         nextRequestId: () => 'id-1',
         httpDate: () => 'Sat, 21 Nov 2026 12:00:00 GMT',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { responseFraming, responseHeadText } from '../../../src/proxy/http1/response-head.ts';
+import { pairsOf } from './http1/heads.ts';
 import { localResponse } from '../../../src/proxy/local-response.ts';
 
 const DATE = 'Sat, 21 Nov 2026 12:00:00 GMT';
@@ -18,8 +19,11 @@ describe('localResponse', () => {
     const response = localResponse({ status, fields: FIELDS, body }, method, DATE);
     expect(response.head).toMatchObject({ status, reason: '', bodyLength, contentLength, connectionNames: null });
     expect(response.body).toEqual(bodyLength === 0 ? null : Buffer.from(body));
-    expect(response.head.fields.names).toEqual(['Content-Type', 'Vary', 'Date']);
-    expect(response.head.fields.values).toEqual(['text/plain', 'Accept', DATE]);
+    expect(pairsOf(response.head.fields)).toEqual([
+      ['Content-Type', 'text/plain'],
+      ['Vary', 'Accept'],
+      ['Date', DATE],
+    ]);
     const text = responseHeadText(response.head, responseFraming(response.head, 1), false);
     expect(text.match(/^Content-Length:.*$/gm)).toEqual(
       contentLength === null ? null : [`Content-Length: ${contentLength}\r`.trimEnd()],

@@ -436,16 +436,61 @@ describe('http listeners', () => {
     );
   });
 
-  it('answers challenges for any Host, and redirects what is none', () => {
-    const options = { challengeResponder: (path: string) => (path.endsWith('/token') ? 'token.thumbprint' : null) };
-    const asked = { options, connection: http, request: { authority: 'not-yet.example' } };
-    expect(answerOf(ask('/.well-known/acme-challenge/token', asked))).toMatchObject({
-      status: 200,
-      body: 'token.thumbprint',
+  describe('ACME challenges', () => {
+    const options = { challenges: { http01: (token: string) => (token === 'to_ken-1' ? 'token.thumbprint' : null) } };
+    const HERE = '/.well-known/acme-challenge/';
+    const anyHost = { options, connection: http, request: { authority: 'not-yet.example' } };
+
+    it.for(['not-yet.example', '192.0.2.1', '[2001:db8::1]:80', 'example.com'])(
+      'answers them for Host %s',
+      (authority) => {
+        for (const connection of [http, {}, { role: 'federation' as const }, { only: 'federation' as const }]) {
+          const answer = answerOf(ask(`${HERE}to_ken-1`, { options, connection, request: { authority } }));
+          expect(answer).toMatchObject({ status: 200, body: 'token.thumbprint' });
+          expect(fieldOf(answer.fields, 'Content-Type')).toBe('application/octet-stream');
+        }
+      },
+    );
+
+    it('answers HEAD and ignores a query, and leaves other methods to what follows', () => {
+      expect(brief(ask(`${HERE}to_ken-1`, { ...anyHost, request: { method: 'HEAD' } }))).toBe('answer 200');
+      expect(brief(ask(`${HERE}to_ken-1?x=/../`, anyHost))).toBe('answer 200');
+      expect(brief(ask(`${HERE}to_ken-1`, { options, connection: http, request: { method: 'POST' } }))).toBe(
+        'answer 308',
+      );
     });
-    expect(brief(ask('/.well-known/acme-challenge/other', asked))).toBe('refuse 421 HOST_UNKNOWN');
-    expect(brief(ask('/.well-known/acme-challenge/other', { options, connection: http }))).toBe('answer 308');
-    expect(brief(ask('/.well-known/acme-challenge/token', { options }))).toBe('refuse 404 FALLBACK_STATUS');
+
+    it('routes a token that is not known as any other path', () => {
+      expect(brief(ask(`${HERE}other`, anyHost))).toBe('refuse 421 HOST_UNKNOWN');
+      expect(brief(ask(`${HERE}other`, { options, connection: http }))).toBe('answer 308');
+      expect(brief(ask(`${HERE}other`, { options }))).toBe('refuse 404 FALLBACK_STATUS');
+      expect(brief(ask('/.well-known/acme-challenge', { options, connection: http }))).toBe('answer 308');
+    });
+
+    it.for([
+      '',
+      '../../x',
+      'a/b',
+      'to_ken-1/',
+      'a%2Fb',
+      '%2e%2e',
+      'to%5fken-1',
+      'to.ken',
+      'x'.repeat(129),
+      'to_ken-1;a',
+      '__proto__/x',
+    ])('on http, %j can be no token: 404 for any Host', (token) => {
+      expect(brief(ask(HERE + token, anyHost))).toBe('refuse 404 CHALLENGE_PATH_INVALID');
+      expect(brief(ask(HERE + token, { options, connection: http, request: { method: 'POST' } }))).toBe(
+        'refuse 404 CHALLENGE_PATH_INVALID',
+      );
+      // Elsewhere it is the fallback's, which may be a web server with challenges of its own.
+      expect(brief(ask(HERE + token, { options }))).not.toContain('CHALLENGE');
+    });
+
+    it('without anybody who knows challenges, the path is one as any other', () => {
+      expect(brief(ask(`${HERE}../x`, { connection: http }))).toBe('answer 308');
+    });
   });
 });
 

@@ -28,6 +28,10 @@ describe('direction of imports', () => {
     ['src/policy/decision.ts', "export { x } from '../cli/index.ts';"],
     ['src/app.ts', "import { runCli } from './cli/index.ts'; runCli();"],
     ['src/proxy/http1/head-parser.ts', "import { x } from '../../acme/manager.ts'; x();"],
+    ['src/proxy/listener.ts', "import { x } from '../acme/challenges/board.ts'; x();"],
+    ['src/admin/server.ts', "import { createApp } from '../app.ts'; createApp();"],
+    ['src/admin/server.ts', "import { loadConfig } from '../config/index.ts'; loadConfig();"],
+    ['src/acme/order.ts', "import { x } from '../admin/api.ts'; x();"],
     ['src/proxy/http1/head-parser.ts', "import { createApp } from '../../app.ts'; createApp();"],
   ] as const)('%s may not: %s', async ([file, code]) => {
     expect(await refusals(file, code)).toBe(1);

@@ -121,6 +121,17 @@ export function runStoreTests(name: string, newFixture: () => Promise<StoreFixtu
       }
     });
 
+    it('takes nothing so large that nobody could read it again', async () => {
+      await store.put('area/name', 'old');
+      const tooLarge = Buffer.alloc(16 * 1024 * 1024 + 1);
+      await expect(store.put('area/name', tooLarge)).rejects.toMatchObject({ code: 'STORE_VALUE_TOO_LARGE' });
+      expect((await store.get('area/name'))?.toString()).toBe('old');
+    });
+
+    it('has no problems where there are none', () => {
+      expect(lock.problems).toEqual([]);
+    });
+
     it('never shows part of a value while it is being replaced', async () => {
       const values = ['a', 'b'].map((letter) => letter.repeat(200_000));
       await store.put('area/name', values[0] ?? '');

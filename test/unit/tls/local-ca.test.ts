@@ -243,6 +243,27 @@ describe('renewal by itself', () => {
     source.close();
   });
 
+  it('renew makes a new one at once, by the exact name or its wildcard, and tells it', async () => {
+    const ca = await open();
+    const source = new LocalCaSource({ ca, names: ['a.example', '*.b.example'], onProblem: () => undefined });
+    let told = 0;
+    source.onChange(() => told++);
+    const before = await source.certificateFor('a.example');
+    const wild = await source.certificateFor('x.b.example');
+    expect(await source.renew('A.example')).toBe(true);
+    expect((await source.certificateFor('a.example'))?.id).not.toBe(before?.id);
+    expect(await source.renew('y.b.example')).toBe(true);
+    expect((await source.certificateFor('x.b.example'))?.id).not.toBe(wild?.id);
+    expect(told).toBe(2);
+    expect(await source.renew('other.example')).toBe(false);
+    expect(told).toBe(2);
+    // It lasts: the next start finds the new one.
+    const again = new LocalCaSource({ ca: await open(), names: ['a.example'], onProblem: () => undefined });
+    expect(await again.certificateFor('a.example')).toEqual(await source.certificateFor('a.example'));
+    again.close();
+    source.close();
+  });
+
   it('happens without being asked', async () => {
     const ca = await open();
     const source = new LocalCaSource({ ca, names: ['a.example'], onProblem: () => undefined, intervalMs: 5 });

@@ -19,7 +19,7 @@ export interface ExecOptions {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** What programs need to find others and to write text; nothing that may be a secret of ours. */
-const PASSED_ON = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ'] as const;
+const PASSED_ON = ['PATH', 'HOME', 'USER', 'LANG', 'TZ'] as const;
 /** Of its output, kept for the message: the end, where programs say what went wrong. */
 const KEPT_CHARACTERS = 2000;
 /** A program that has ended may have left others behind that hold its output open. */

@@ -16,7 +16,7 @@ import { InTurn } from '../in-turn.ts';
 
 /** Where to post, and how patiently. */
 export interface WebhookOptions {
-  /** http or https; credentials in it are sent as basic authentication. Certificates are verified. */
+  /** http or https, without credentials before the host. Certificates are verified. */
   readonly url: string;
   /** Default 30000. */
   readonly timeoutMs?: number;
@@ -41,12 +41,6 @@ export function webhookProvider(options: WebhookOptions): DnsProvider {
 async function post(options: WebhookOptions, body: object, signal: AbortSignal): Promise<void> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const url = new URL(options.url);
-  const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'portico' };
-  if (url.username !== '' || url.password !== '') {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    headers.authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-    url.username = url.password = '';
-  }
   // Queries often hold a secret, so messages show none.
   const shown = `${url.origin}${url.pathname}`;
   let response: Response;
@@ -54,7 +48,7 @@ async function post(options: WebhookOptions, body: object, signal: AbortSignal):
   try {
     response = await fetch(url, {
       method: 'POST',
-      headers,
+      headers: { 'content-type': 'application/json', 'user-agent': 'portico' },
       body: JSON.stringify(body),
       redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),

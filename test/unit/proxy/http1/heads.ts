@@ -1,7 +1,8 @@
 /** Heads for the tests of the parser: shorthands to parse them, and generators of valid and of damaged ones. */
 import fc from 'fast-check';
 import type { RefusalCode } from '../../../../src/policy/refusals.ts';
-import { createFieldRecogniser, type FieldList } from '../../../../src/proxy/fields.ts';
+import { createFieldRecogniser } from '../../../../src/proxy/field-names.ts';
+import type { FieldList } from '../../../../src/proxy/fields.ts';
 import { isClientForwardingField } from '../../../../src/proxy/forwarding.ts';
 import {
   parseRequestHead,
@@ -52,7 +53,7 @@ export function responseHead(text: string, requestMethod?: string): Http1Respons
 
 /** Names and values as pairs. */
 export function pairsOf(fields: FieldList): [string, string][] {
-  return fields.names.map((name, index) => [name, fields.values[index] ?? '']);
+  return Array.from({ length: fields.length }, (_, index) => [fields.name(index), fields.value(index)]);
 }
 
 /** What Portico adds in these tests. */

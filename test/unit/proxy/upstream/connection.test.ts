@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ReadBuffers, UpstreamConnection, type UpstreamHandler } from '../../../../src/proxy/upstream/connection.ts';
-import { FakeSocket } from './fake-socket.ts';
+import { AT_ONCE, FakeSocket } from './fake-socket.ts';
 
 /** A connection, its socket, and all that was heard of it, in order. */
 class Bench {
@@ -16,7 +16,7 @@ class Bench {
   onHead: (() => void) | null = null;
 
   constructor() {
-    this.connection = new UpstreamConnection(this.socket.asSocket(), (connection, reusable) => {
+    this.connection = new UpstreamConnection(this.socket.asSocket(), AT_ONCE, (connection, reusable) => {
       expect(connection).toBe(this.connection);
       this.released.push(reusable);
       this.events.push(reusable ? 'released' : 'released for good');

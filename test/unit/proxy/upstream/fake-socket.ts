@@ -1,6 +1,10 @@
 /** A socket without a network: what is written is kept, what comes in is fed by the test. */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import type { Turn } from '../../../../src/proxy/turn.ts';
+
+/** Writes pass when they are made. */
+export const AT_ONCE: Turn = { write: (socket, data) => socket.write(data) };
 
 export class FakeSocket extends EventEmitter {
   /** All that was written, latin1. */
@@ -17,6 +21,10 @@ export class FakeSocket extends EventEmitter {
     this.writes++;
     this.written += typeof bytes === 'string' ? bytes : bytes.toString('latin1');
     return this.takes;
+  }
+
+  uncork(): void {
+    // Nothing is held back here.
   }
 
   pause(): this {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UpstreamConnection, type UpstreamHandler } from '../../../../src/proxy/upstream/connection.ts';
 import type { Dialler } from '../../../../src/proxy/upstream/dial.ts';
 import { UpstreamPool, type PoolEvent, type PoolOptions, type Waiter } from '../../../../src/proxy/upstream/pool.ts';
-import { FakeSocket } from './fake-socket.ts';
+import { AT_ONCE, FakeSocket } from './fake-socket.ts';
 
 const REFUSED = new Error('connection refused');
 const RESPONSE = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
@@ -63,7 +63,7 @@ class Bench {
       const dial: Dial = {
         ready: () => {
           expect(settle()).toBe(true);
-          const connection = new UpstreamConnection(new FakeSocket().asSocket(), onRelease);
+          const connection = new UpstreamConnection(new FakeSocket().asSocket(), AT_ONCE, onRelease);
           this.connections.push(connection);
           onReady(connection);
           return connection;
