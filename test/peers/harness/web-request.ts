@@ -42,7 +42,8 @@ export function webRequest(options: WebRequest): Promise<WebResponse> {
     const headers: Record<string, string | number> = { ...options.headers };
     if (options.body !== undefined) headers['Content-Length'] = Buffer.byteLength(options.body);
     const request = (secure ? requestHttps : requestHttp)({
-      host: url.hostname,
+      // An IPv6 address has its brackets in a URL only.
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: url.port,
       method: options.method ?? 'GET',
       path,
