@@ -1,5 +1,5 @@
 /**
- * HTTP/2 with programs that others wrote (issue 4, point 1.4): h2spec in strict mode, nghttp2, curl, Go, Python, Node, undici
+ * HTTP/2 with programs that others wrote: h2spec in strict mode, nghttp2, curl, Go, Python, Node, undici
  * and Chromium, against the real program in front of an honest homeserver.
  */
 import { execFile } from 'node:child_process';
