@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { CertificateProblem, CertificateRow, RenewReport, StatusReport } from './admin/api.ts';
+import { AcmeService } from './acme-service.ts';
 import { ChallengeBoard } from './acme/challenges/board.ts';
 import { coversName, type CertificateData } from './base/certificate.ts';
 import { systemClock, type Clock } from './base/clock.ts';
@@ -79,6 +80,8 @@ export interface AppOptions {
   readonly version?: string;
   /** Where ACME challenges are pinned up; by default one that nobody else knows. */
   readonly challenges?: ChallengeBoard;
+  /** Lines about the first certificates for a person who watches; without it there are none. */
+  readonly progress?: (line: string) => void;
 }
 
 /** At most one line per upstream in this time (ms), however many requests fail. */
@@ -101,6 +104,8 @@ class PorticoApp implements App {
   #store: FileStore;
   #lock: StoreLock | null = null;
   readonly #exporter: CertificateExporter;
+  readonly #progress: ((line: string) => void) | null;
+  #acme: AcmeService | null = null;
   #sources: CertificateSources | null = null;
   #plane: DataPlane | null = null;
   #metricsServer: MetricsServer | null = null;
@@ -127,6 +132,7 @@ class PorticoApp implements App {
     this.#store = new FileStore(config.store.path);
     this.#ticketKey = newTicketKey(randomBytes, clock.now());
     this.#challenges = options.challenges ?? new ChallengeBoard();
+    this.#progress = options.progress ?? null;
     this.#exporter = this.#createExporter();
     this.#accessLog =
       accessLogStream === undefined
@@ -150,7 +156,8 @@ class PorticoApp implements App {
           'store problem; serving what it holds',
         );
       }
-      this.#sources = await this.#openSources(this.#config);
+      this.#acme = await this.#openAcme();
+      this.#sources = await this.#openSources(this.#config, this.#acme);
       const snapshot = await this.#snapshot(this.#config, this.#sources);
       this.#plane = await DataPlane.create(
         {
@@ -182,6 +189,7 @@ class PorticoApp implements App {
       await this.stop(0);
       throw error;
     }
+    this.#acme.start();
     this.#scheduleTicketKey();
     this.#health.setReady('listeners', true);
     this.#logger.info(
@@ -219,13 +227,17 @@ class PorticoApp implements App {
 
   certificates(): CertificateRow[] {
     const now = this.#clock.now();
-    return this.#certificates.map((certificate) => {
+    const others = this.#certificates.filter(({ source }) => source !== 'acme');
+    const rows = others.map((certificate) => {
       const problem = [...this.#problems].find(([name]) => coversName(certificate.names, name))?.[1];
       return certificateRow(certificate, now, problem ?? null);
     });
+    return [...rows, ...(this.#acme?.rows() ?? [])];
   }
 
   async renew(name: string): Promise<RenewReport> {
+    const acme = this.#acme;
+    if (acme?.plans(name) === true) return { names: await acme.renew(name), source: 'acme', state: 'started' };
     const certificate = this.#certificates.find(({ names }) => coversName(names, name));
     if (certificate === undefined || this.#sources === null) throw unknownName(name);
     const source = await renewCertificate(name, this.#sources.sources);
@@ -254,6 +266,7 @@ class PorticoApp implements App {
     await this.#exporter.close();
     await this.#changes.catch(() => undefined);
     await this.#metricsServer?.close();
+    await this.#acme?.close();
     this.#accessLog.close();
     await this.#lock?.release();
   }
@@ -274,7 +287,8 @@ class PorticoApp implements App {
         fix: 'Stop Portico and start it with the new config.',
       });
     }
-    const sources = await this.#openSources(config);
+    const restoreAcme = await this.#acme?.setConfig(config);
+    const sources = await this.#openSources(config, this.#acme);
     let metricsServer = this.#metricsServer;
     let snapshot: Snapshot;
     try {
@@ -287,6 +301,7 @@ class PorticoApp implements App {
     } catch (error) {
       sources.close();
       if (metricsServer !== this.#metricsServer) await metricsServer?.close();
+      await restoreAcme?.();
       throw error;
     }
     this.#sources?.close();
@@ -301,9 +316,24 @@ class PorticoApp implements App {
     this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');
   }
 
-  async #openSources(config: Config): Promise<CertificateSources> {
+  async #openAcme(): Promise<AcmeService> {
+    return await AcmeService.open({
+      config: this.#config,
+      store: this.#store,
+      clock: this.#clock,
+      random: randomBytes,
+      env: process.env,
+      challenges: this.#challenges,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      progress: this.#progress,
+    });
+  }
+
+  async #openSources(config: Config, acme: AcmeService | null): Promise<CertificateSources> {
     const sources = await openSources({
       config,
+      acme: acme?.source() ?? null,
       store: this.#store,
       clock: this.#clock,
       onProblem: (problem, names) => {

@@ -1,11 +1,13 @@
 /** The certificates as `portico certs list` shows them: of a running process, and without one. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { acmeOutline } from './acme-plan.ts';
+import { adoptableFor } from './acme/adopt.ts';
+import { readStoredCertificates } from './acme/stored-certificates.ts';
 import type { CertificateProblem, CertificateRow } from './admin/api.ts';
-import { coversName, type CertificateData } from './base/certificate.ts';
+import type { CertificateData } from './base/certificate.ts';
 import { codeOf, messageOf, type PorticoError } from './base/errors.ts';
 import type { Config } from './config/index.ts';
-import { certificateNames } from './snapshot.ts';
 import type { Store } from './store/store.ts';
 import { localCaRenewalAt, storedLocalCaLeaf } from './tls/local-ca.ts';
 
@@ -74,17 +76,33 @@ export async function certificatesAtRest(config: Config, store: Store, now: numb
   for (const entry of config.certificates) {
     if (entry.source === 'files') {
       rows.push(await fileRow(entry.names, entry.files.chain, now));
-    } else if (entry.source === 'acme') {
-      rows.push(emptyRow(entry.names, 'acme', 'only the running process knows', null));
-    } else {
+    } else if (entry.source === 'local_ca') {
       for (const name of entry.names) rows.push(await localCaRow(store, name, now));
     }
   }
-  const listed = config.certificates.flatMap(({ names }) => names);
-  for (const name of certificateNames(config)) {
-    if (!coversName(listed, name)) rows.push(emptyRow([name], 'acme', 'only the running process knows', null));
-  }
-  return rows;
+  return [...rows, ...(await acmeRows(config, store, now))];
+}
+
+/** When they are due is for the running process to say: it knows what the CA suggests, and what has failed. */
+async function acmeRows(config: Config, store: Store, now: number): Promise<CertificateRow[]> {
+  const unreadable: PorticoError[] = [];
+  const { found } = await readStoredCertificates(store, (problem) => unreadable.push(problem));
+  return acmeOutline(config).certificates.map((plan) => {
+    const { names } = plan;
+    const held = adoptableFor(plan, found, now);
+    const [problem] = unreadable;
+    if (held === null) {
+      return emptyRow(
+        names,
+        'acme',
+        'there is none yet; the running process orders it',
+        problem === undefined ? null : problemRow(problem, now),
+      );
+    }
+    const { certificate, issuerName, profile } = held;
+    const facts = { profile, next_renewal: null, reason: 'only the running process knows when' };
+    return { ...certificateRow(certificate, now, null, facts), issuer: issuerName };
+  });
 }
 
 async function fileRow(names: readonly string[], path: string, now: number): Promise<CertificateRow> {

@@ -12,6 +12,7 @@ import {
   type UpstreamUrl,
 } from './config/index.ts';
 import { wellKnownData } from './delegation/well-known.ts';
+import type { WellKnownData } from './delegation/well-known-data.ts';
 import type { ClassLimits, LimitsData } from './policy/class-limits.ts';
 import type { FallbackData, ListenerData, SiteData, Snapshot, UpstreamData } from './proxy/snapshot.ts';
 import type { TicketKeyData } from './tls/ticket-key-data.ts';
@@ -72,18 +73,23 @@ function siteData(site: Site, caFiles: ReadonlyMap<string, string>): SiteData {
       homeserver.federation_url === undefined
         ? null
         : upstreamData(homeserver.federation_url, homeserver.ca_file, caFiles),
-    wellKnown: wellKnownData({
-      delegation: site.delegation,
-      delegatedName: site.delegated_name?.text ?? null,
-      clientBaseUrl: clientBaseUrl(site),
-      clientExtra: site.well_known.client,
-      support: site.well_known.support ?? null,
-      policyServer: site.well_known.policy_server ?? null,
-      maxAgeSeconds: Math.floor(site.well_known.max_age / 1000),
-    }),
+    wellKnown: wellKnownOfSite(site),
     expose: site.expose,
     fallback: fallbackData(site.fallback, caFiles),
   };
+}
+
+/** The discovery documents of a site, as they are served and as the base domain must serve them when it is elsewhere. */
+export function wellKnownOfSite(site: Site): WellKnownData {
+  return wellKnownData({
+    delegation: site.delegation,
+    delegatedName: site.delegated_name?.text ?? null,
+    clientBaseUrl: clientBaseUrl(site),
+    clientExtra: site.well_known.client,
+    support: site.well_known.support ?? null,
+    policyServer: site.well_known.policy_server ?? null,
+    maxAgeSeconds: Math.floor(site.well_known.max_age / 1000),
+  });
 }
 
 function fallbackData(fallback: Fallback, caFiles: ReadonlyMap<string, string>): FallbackData {

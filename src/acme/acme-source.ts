@@ -19,13 +19,6 @@ export class AcmeSource implements CertificateSource {
     return this.#manager.certificateFor(name);
   }
 
-  /** Begins it; the listeners hear when the new one is there. */
-  async renew(name: string): Promise<boolean> {
-    if (this.#manager.certificateFor(name) === null) return false;
-    await this.#manager.renewNow(name);
-    return true;
-  }
-
   onChange(listener: () => void): void {
     this.#endings.push(this.#manager.onChange(listener));
   }

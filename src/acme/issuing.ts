@@ -17,8 +17,6 @@ export interface IssuerSession {
   isUnderWay(request: OrderRequest): Promise<boolean>;
   /** Forgets the order, once its certificate is stored. */
   discard(id: string): Promise<void>;
-  /** Gives back what it holds; nothing is under way, and nothing is asked of it any more. */
-  close(): void;
 }
 
 /** An authority of the config. */

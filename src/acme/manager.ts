@@ -79,8 +79,6 @@ export class AcmeManager {
   readonly #attempts: AttemptStore;
   readonly #budgets = new Map<string, IssuerBudget>();
   readonly #sessions = new Map<string, { readonly fingerprint: string; readonly session: Promise<IssuerSession> }>();
-  /** Of settings that are no longer; something may still be under way with them. */
-  #retired: Promise<IssuerSession>[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -207,8 +205,6 @@ export class AcmeManager {
     this.#timer = null;
     for (const { running } of this.#entries.values()) running?.abort.abort();
     await Promise.all(this.#running);
-    this.#retired.push(...[...this.#sessions.values()].map(({ session }) => session));
-    await this.#closeRetired();
     for (const budget of this.#budgets.values()) await budget.settled();
   }
 
@@ -412,7 +408,6 @@ export class AcmeManager {
       })
       .finally(() => {
         this.#running.delete(done);
-        if (this.#running.size === 0) void this.#closeRetired();
         entry.running = null;
         this.#leaving.delete(entry.plan.id);
         this.#wake(0);
@@ -616,7 +611,6 @@ export class AcmeManager {
     const known = this.#sessions.get(issuer.id);
     if (known?.fingerprint === issuer.fingerprint) return untilAborted(known.session, signal);
     // Not with the signal of who asked first: others wait for the same session.
-    if (known !== undefined) this.#retired.push(known.session);
     const session = issuer.connect(this.#closing.signal);
     const made = { fingerprint: issuer.fingerprint, session };
     this.#sessions.set(issuer.id, made);
@@ -624,13 +618,6 @@ export class AcmeManager {
       if (this.#sessions.get(issuer.id) === made) this.#sessions.delete(issuer.id);
     });
     return untilAborted(session, signal);
-  }
-
-  /** Only when nothing is under way. */
-  async #closeRetired(): Promise<void> {
-    const retired = this.#retired;
-    this.#retired = [];
-    for (const one of await Promise.allSettled(retired)) if (one.status === 'fulfilled') one.value.close();
   }
 
   /** An expired certificate is served for want of a better one; that is said loudly, but not all the time. */

@@ -53,7 +53,7 @@ export function parseCertificate(chainPem: string, keyPem: string, source: Certi
   checkPurpose(leaf);
   return {
     id: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
-    names: namesOf(leaf.subjectAltName ?? ''),
+    names: subjectAltNames(leaf.subjectAltName ?? ''),
     chain: chain.map((certificate) => certificate.toString()).join(''),
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     notBefore: leaf.validFromDate.getTime(),
@@ -204,7 +204,7 @@ function chainOrder(why: string): PorticoError {
  * Reads Node's text form of a subjectAltName. A value with special characters is quoted as JSON, so `, DNS:` inside a
  * value cannot pass for a name of its own (CVE-2021-44532). Whatever is no DNS name or address is left out.
  */
-function namesOf(subjectAltName: string): string[] {
+export function subjectAltNames(subjectAltName: string): string[] {
   const names = new Set<string>();
   const entry = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/y;
   for (let match = entry.exec(subjectAltName); match?.[1] !== undefined; match = entry.exec(subjectAltName)) {

@@ -23,15 +23,23 @@ export interface Flag {
 /** Values of the flags that were given. */
 export type FlagValues = Readonly<Record<string, string | boolean | undefined>>;
 
+/** The words that stand beside the flags. */
+export interface Words {
+  /** As the usage line shows them: `SERVER_NAME`, `[SERVER_NAME…]`. */
+  readonly usage: string;
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A command of the program. */
 export interface Command {
   /** One paragraph below the usage line of `--help`. */
   readonly description: string;
   readonly flags: Readonly<Record<string, Flag>>;
-  /** Names of the words it takes beside flags, all required, such as `NAME`; left out: none. */
-  readonly operands?: readonly string[];
-  /** Runs it with as many operands as it names; resolves to the exit code. */
-  run(flags: FlagValues, terminal: Terminal, operands: readonly string[]): Promise<number>;
+  /** Absent: the command takes no words. */
+  readonly words?: Words;
+  /** Runs it; resolves to the exit code. */
+  run(flags: FlagValues, terminal: Terminal, words: readonly string[]): Promise<number>;
 }
 
 /** One line of a table of commands. */
@@ -50,8 +58,8 @@ export interface CommandGroup {
   readonly default: string;
 }
 
-/** Flags and operands read, or what was wrong with them. */
-export type ParsedFlags = { ok: true; flags: FlagValues; operands: readonly string[] } | { ok: false; message: string };
+/** Flags and words read, or what was wrong with them. */
+export type ParsedFlags = { ok: true; flags: FlagValues; words: readonly string[] } | { ok: false; message: string };
 
 /** The flag that every command takes besides `--config`. */
 const HELP_FLAG: Flag = { type: 'boolean', help: 'show this' };
@@ -65,21 +73,17 @@ export const CONFIG_FLAG: Flag = {
 /** The flag of every command that reports. */
 export const JSON_FLAG: Flag = { type: 'boolean', help: 'print JSON instead of text' };
 
-/** Reads a command's arguments strictly: unknown flags, missing values and operands, and stray words are refused. */
-export function parseFlags(
-  args: string[],
-  flags: Readonly<Record<string, Flag>>,
-  operandNames: readonly string[] = [],
-): ParsedFlags {
+/** Reads a command's flags strictly: unknown flags, missing values and stray words are refused. */
+export function parseFlags(args: string[], flags: Readonly<Record<string, Flag>>, words?: Words): ParsedFlags {
   const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
   for (const [name, flag] of Object.entries(flags)) options[name] = { type: flag.type };
 
   // A first, lenient reading finds the unknown ones, so that a near miss can be named.
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
-  let words = 0;
   for (const token of tokens) {
-    if (token.kind === 'positional' && ++words > operandNames.length)
+    if (token.kind === 'positional' && words === undefined) {
       return { ok: false, message: `unexpected argument: ${token.value}` };
+    }
     if (token.kind !== 'option' || token.name in options) continue;
     const near = suggest(token.name, Object.keys(options));
     const hint = near === null ? '' : `; did you mean --${near}?`;
@@ -87,9 +91,14 @@ export function parseFlags(
   }
   try {
     const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
-    const missing = operandNames[positionals.length] ?? operandNames[positionals.indexOf('')];
-    if (missing !== undefined && values.help !== true) return { ok: false, message: `missing argument: ${missing}` };
-    return { ok: true, flags: values as FlagValues, operands: positionals };
+    const help = values.help === true;
+    if (words !== undefined && !help) {
+      if (positionals.length < words.min || positionals.includes(''))
+        return { ok: false, message: `missing argument: ${words.usage}` };
+      const extra = positionals[words.max];
+      if (extra !== undefined) return { ok: false, message: `unexpected argument: ${extra}` };
+    }
+    return { ok: true, flags: values as FlagValues, words: positionals };
   } catch (error) {
     if (!codeOf(error).startsWith('ERR_PARSE_ARGS')) throw error;
     return { ok: false, message: messageOf(error).split('\n')[0] ?? '' };

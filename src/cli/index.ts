@@ -24,6 +24,20 @@ const COMMANDS = new Map<string, CommandEntry>([
     },
   ],
   [
+    'resolve',
+    {
+      summary: 'show how peers get from a server name to an address',
+      load: async () => (await import('./resolve.ts')).resolveCommand,
+    },
+  ],
+  [
+    'doctor',
+    {
+      summary: 'look at a server from outside, as peers and clients do',
+      load: async () => (await import('./doctor.ts')).doctorCommand,
+    },
+  ],
+  [
     'certs',
     {
       summary: 'the certificates and their state; renew, export, import',
@@ -154,18 +168,19 @@ async function runCommand(
   terminal: Terminal,
 ): Promise<number> {
   const name = words.join(' ');
-  const operands = command.operands ?? [];
-  const parsed = parseFlags(args, command.flags, operands);
+  const parsed = parseFlags(args, command.flags, command.words);
   if (!parsed.ok) {
     terminal.err(`portico ${name}: ${parsed.message}`);
     terminal.err(`Try: portico ${name} --help`);
     return EXIT.usage;
   }
   if (parsed.flags.help === true) {
-    const usage = ['portico', name, ...operands, '[options]'].join(' ');
+    const usage = ['portico', name, ...(command.words === undefined ? [] : [command.words.usage]), '[options]'].join(
+      ' ',
+    );
     terminal.out(`${paint(terminal, 'bold', 'Usage:')} ${usage}`);
     for (const line of ['', command.description, '', ...helpLines(command.flags)]) terminal.out(line);
     return EXIT.fine;
   }
-  return command.run(parsed.flags, terminal, parsed.operands);
+  return command.run(parsed.flags, terminal, parsed.words);
 }

@@ -71,7 +71,8 @@ when the config has errors or the start is not possible (port in use, no permiss
         sink.writeAscii(lines);
       },
     };
-    const app = createApp({ config, logger, accessLogStream, version });
+    const watched = process.stderr.isTTY ? { progress: (line: string): void => terminal.err(line) } : {};
+    const app = createApp({ config, logger, accessLogStream, version, ...watched });
     try {
       await app.start();
     } catch (error) {

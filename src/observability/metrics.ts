@@ -3,10 +3,14 @@
  * servers. docs/metrics.md lists every family.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createAcmeMetrics } from './acme-metrics.ts';
+import type { AcmeMetrics } from './acme-metrics.ts';
 import { createConnectionMetrics } from './connection-metrics.ts';
 import type { ConnectionMetrics } from './connection-metrics.ts';
 import { createControlMetrics } from './control-metrics.ts';
 import type { ControlMetrics } from './control-metrics.ts';
+import { createDoctorMetrics } from './doctor-metrics.ts';
+import type { DoctorMetrics } from './doctor-metrics.ts';
 import { defineFamily } from './metric-family.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -14,7 +18,8 @@ import { createUpstreamMetrics } from './upstream-metrics.ts';
 import type { UpstreamMetrics } from './upstream-metrics.ts';
 
 /** What the parts of the process count, and the text of a scrape. Calls never throw. */
-export interface Metrics extends RequestMetrics, ConnectionMetrics, UpstreamMetrics, ControlMetrics {
+export interface Metrics
+  extends RequestMetrics, ConnectionMetrics, UpstreamMetrics, ControlMetrics, AcmeMetrics, DoctorMetrics {
   /** For families of other parts. */
   readonly registry: Registry;
   /** Everything in Prometheus' text format 0.0.4. */
@@ -48,6 +53,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...createConnectionMetrics(registry),
     ...createUpstreamMetrics(registry),
     ...createControlMetrics(registry),
+    ...createAcmeMetrics(registry),
+    ...createDoctorMetrics(registry),
     registry,
     render: () => registry.metrics(),
   };

@@ -18,8 +18,8 @@ export interface CertificateSource {
    */
   onChange(listener: () => void): void;
   /**
-   * Gets a new certificate for a name now, however good the old one is, and calls the listeners once it is there: with the
-   * local CA before this resolves, with ACME when its order ends. Left out: others renew what comes from here.
+   * Gets a new certificate for a name now, however good the old one is, and calls the listeners once it is there. Left out:
+   * others renew what comes from here.
    * @returns false when the name is not this source's
    * @throws PorticoError why it could not be done
    */

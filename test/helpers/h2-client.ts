@@ -168,7 +168,7 @@ export class H2Client {
       if (this.#isOver(id)) return;
       const length = Math.min(this.sendWindow(id), body.length - at, MAX_FRAME_SIZE);
       const last = at + length === body.length;
-      this.#spend(id, length);
+      this.spend(id, length);
       await this.send(data(id, body.subarray(at, at + length), last && endStream ? Flag.endStream : Flag.none));
       at += length;
     } while (at < body.length);
@@ -177,6 +177,12 @@ export class H2Client {
   /** Bytes of DATA that the server takes on this stream now. */
   sendWindow(id: number): number {
     return Math.min(this.#connectionSendWindow, this.#streamWindow(id));
+  }
+
+  /** Notes that so many bytes of DATA were sent on this stream; for tests that send their frames themselves. */
+  spend(id: number, length: number): void {
+    this.#sendWindows.set(id, this.#streamWindow(id) - length);
+    this.#connectionSendWindow -= length;
   }
 
   /** Bytes of DATA that the server takes on all streams together now. */
@@ -295,10 +301,6 @@ export class H2Client {
   }
   #streamWindow(id: number): number {
     return this.#sendWindows.get(id) ?? this.serverSettings.get(Setting.initialWindowSize) ?? INITIAL_WINDOW;
-  }
-  #spend(id: number, length: number): void {
-    this.#sendWindows.set(id, this.#streamWindow(id) - length);
-    this.#connectionSendWindow -= length;
   }
 
   #take(one: Frame): void {

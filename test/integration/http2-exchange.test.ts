@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest';
 import { eventually } from '../helpers/eventually.ts';
 import { PATH, connectH2, expectHonestService, requestFields } from '../helpers/h2-client.ts';
-import { ErrorCode, Flag, FrameType, Setting, data, headerBlock, headers } from '../helpers/h2-frames.ts';
+import { ErrorCode, Flag, FrameType, Setting, data, headerBlock, headers, windowUpdate } from '../helpers/h2-frames.ts';
 import type { Echo } from '../helpers/honest-backend.ts';
 import { answer, response } from '../helpers/recording-backend.ts';
 import type { BackendRequest } from '../helpers/recording-backend.ts';
@@ -346,5 +346,47 @@ describe('a request whose last byte has come, but not its END_STREAM', () => {
     expect((await client.fetch()).status).toBe(200);
     // The connection to the homeserver was used again.
     expect(front.backend.connections).toHaveLength(1);
+  });
+
+  test('also when it announces that there is nothing: content-length 0 without END_STREAM', async ({ stage }) => {
+    const front = await stage.front();
+    const client = await connectH2(front);
+    const id = await client.open(requestFields({ ':method': 'PUT' }, ['content-length', '0']), false);
+    expect((await client.response(id)).status).toBe(200);
+    expect(onlyRequest(front).complete).toBe(true);
+    await client.send(data(id, '', Flag.endStream));
+    await client.roundTrip();
+    expect(client.stream(id).reset).toBeNull();
+    await expectHonestService(front);
+  });
+});
+
+describe('an answer that did not wait for the request, to a client that takes it slowly', () => {
+  test.for(['10', null])('content-length %s: the rest of the request does not break it', async (length, { stage }) => {
+    const body = 'x'.repeat(5000);
+    const front = await stage.front(async (exchange) => {
+      await exchange.write(response(200, body));
+      await exchange.body();
+    });
+    const client = await connectH2(front, { settings: [[Setting.initialWindowSize, 100]], giveBack: false });
+    const fields = length === null ? [] : ([['content-length', length]] as const);
+    const id = await client.open(requestFields({ ':method': 'PUT' }, ...fields), false);
+    await client.send(data(id, 'hello'));
+    await client.until(() => client.stream(id).bytes === 100, 'the first bytes');
+    await eventually(async () => {
+      expect(await front.portico.metric('portico_requests_in_flight')).toBe(0);
+    });
+    await client.send(data(id, 'world', Flag.endStream));
+    await client.roundTrip();
+    expect(client.stream(id).reset).toBeNull();
+    await client.send(windowUpdate(id, 5000));
+    const seen = await client.response(id);
+    expect([seen.status, seen.ended, seen.body.length]).toEqual([200, true, 5000]);
+    await client.roundTrip();
+    expect([null, ErrorCode.noError]).toContain(client.stream(id).reset);
+    front.backend.script = async (exchange) => {
+      if ((await exchange.body()) !== null) await exchange.write(response(200));
+    };
+    await expectHonestService(front);
   });
 });

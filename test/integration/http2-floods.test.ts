@@ -104,7 +104,8 @@ const FLOODS: readonly Flood[] = [
   ['DATA on a stream that is reset', [headers(1, UPLOAD, 4), rstStream(1)], () => data(1, 'x'), enhanceYourCalm, streamClosed],
   ['PRIORITY', [], (i) => priority(idOf(i), 0, i & 0xff), enhanceYourCalm],
   ['PRIORITY on one open stream', [headers(1, HOLD)], (i) => priority(1, idOf(i) + 2), enhanceYourCalm],
-  ['PRIORITY_UPDATE', [], (i) => frame(0x10, 0, 0, Buffer.concat([u32(idOf(i)), Buffer.from('u=1')])), enhanceYourCalm],
+  ['PRIORITY_UPDATE', [headers(1, HOLD)], () => frame(0x10, 0, 0, Buffer.concat([u32(1), Buffer.from('u=1')])), enhanceYourCalm],
+  ['PRIORITY_UPDATE for ever more streams to come', [], (i) => frame(0x10, 0, 0, Buffer.concat([u32(idOf(i)), Buffer.from('u=1')])), protocolError],
   ['WINDOW_UPDATE of one on the connection', [], () => windowUpdate(0, 1), enhanceYourCalm],
   ['WINDOW_UPDATE of one on a stream', [headers(1, HOLD)], () => windowUpdate(1, 1), enhanceYourCalm],
   ['WINDOW_UPDATE on a stream that is over', [headers(1, HOLD), rstStream(1)], () => windowUpdate(1, 1), enhanceYourCalm],
@@ -254,6 +255,45 @@ describe('windows that never open', () => {
     await h1.send(get(PATH));
     expect((await h1.readResponse()).status).toBe(200);
     for (const client of clients) client.raw.destroy();
+    await expectHonestService(front);
+  });
+
+  test('a thousand streams with windows of one byte on ten connections: each byte costs a frame, nobody waits for them', async ({
+    stage,
+  }) => {
+    const front = await stage.front(
+      async (exchange) => {
+        await exchange.body();
+        await exchange.write(response(200, 'x'.repeat(exchange.request.target.includes('big') ? 20_000 : 2)));
+      },
+      (config) => (config.limits = { requests_per_address: 5000 }),
+    );
+    const slow: (readonly [client: H2Client, ids: number[]])[] = [];
+    for (let index = 0; index < 10; index += 1) {
+      const client = await connectH2(front, { settings: [[Setting.initialWindowSize, 1]], giveBack: false });
+      const ids: number[] = [];
+      for (let at = 0; at < 100; at += 1) ids.push(await client.open(requestFields({ ':path': `${PATH}?big` })));
+      slow.push([client, ids]);
+    }
+    for (const [client, ids] of slow) {
+      await client.until(() => ids.every((id) => client.stream(id).bytes === 1), 'a byte of each');
+    }
+    const honest = await connectH2(front);
+    for (let round = 2; round < 6; round += 1) {
+      for (const [client, ids] of slow) await client.send(...ids.map((id) => windowUpdate(id, 1)));
+      expect((await honest.fetch()).status).toBe(200);
+      for (const [client, ids] of slow) {
+        await client.until(() => ids.every((id) => client.stream(id).bytes === round), 'one byte more of each');
+      }
+    }
+    // Going on like this is a flood of frames that bring nothing.
+    const [[client, ids] = [null, []]] = slow;
+    if (client === null) throw new Error('no client');
+    for (let round = 0; round < 40 && client.raw.ending === null; round += 1) {
+      await client.send(...ids.map((id) => windowUpdate(id, 1)));
+    }
+    await expectContained(front, client, enhanceYourCalm);
+    for (const [each] of slow) each.raw.destroy();
     await expectHonestService(front);
   });
 

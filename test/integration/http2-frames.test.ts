@@ -324,6 +324,26 @@ describe('what must be read over', () => {
     await client.closed();
   });
 
+  test('GOAWAY from the client, then new streams: answered until the last GOAWAY of ours, not served after it', async ({
+    stage,
+  }) => {
+    const front = await stage.front();
+    const client = await connectH2(front);
+    const held = await client.open(requestFields({ ':method': 'PUT' }), false);
+    await client.send(goaway(0));
+    const soon = await client.open(requestFields({ ':path': `${PATH}?soon` }));
+    expect((await client.response(soon)).status).toBe(200);
+    await client.until(() => client.goaways.length > 1, 'the last GOAWAY');
+    expect(client.goaways.at(-1)).toMatchObject({ lastStreamId: soon, code: ErrorCode.noError });
+    const late = await client.open(requestFields({ ':path': `${PATH}?late` }));
+    await client.roundTrip();
+    expect(client.responseSoFar(late).status).toBe(0);
+    await client.send(data(held, 'hello', Flag.endStream));
+    expect((await client.response(held)).status).toBe(200);
+    await client.closed();
+    expect(front.backend.text()).not.toContain('late');
+  });
+
   test('all frames of a request in one write, and one byte a write', async ({ stage }) => {
     const front = await stage.front();
     const once = await connectH2(front, { preface: false });

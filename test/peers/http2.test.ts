@@ -1,6 +1,6 @@
 /**
- * HTTP/2 with programs that others wrote (issue 4, point 1.4): h2spec in strict mode, nghttp2, curl, Go, Python, Node and
- * Chromium, against the real program in front of an honest homeserver.
+ * HTTP/2 with programs that others wrote: h2spec in strict mode, nghttp2, curl, Go, Python, Node, undici
+ * and Chromium, against the real program in front of an honest homeserver.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -8,8 +8,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
+import { Agent, request as requestUndici } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { delay } from '../helpers/eventually.ts';
 import { startHonestBackend } from '../helpers/honest-backend.ts';
 import type { Echo, HonestBackend } from '../helpers/honest-backend.ts';
 import { startBrowser } from './harness/browser.ts';
@@ -28,6 +31,7 @@ let directory = '';
 let caFile = '';
 let base = '';
 let port = 0;
+let metricsPort = 0;
 
 /** Runs a program to its end; what it wrote, also when it failed. */
 async function run(command: string, ...args: string[]): Promise<{ code: number; output: string }> {
@@ -46,6 +50,22 @@ async function run(command: string, ...args: string[]): Promise<{ code: number; 
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
+/** Sum of the samples of a metric whose labels hold this value. */
+async function metricOf(name: string, label: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(`"${label}"`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+/** A body without an end in sight, which undici takes as it is; after a few pieces the request is given up. */
+async function* endless(given: AbortController): AsyncGenerator<Buffer> {
+  for (let piece = 0; piece < 1000; piece += 1) {
+    yield Buffer.alloc(1000);
+    if (piece === 5) given.abort();
+    await delay(10);
+  }
+}
+
 beforeAll(async () => {
   backend = await startHonestBackend();
   directory = mkdtempSync(join(tmpdir(), 'portico-http2-'));
@@ -63,6 +83,7 @@ beforeAll(async () => {
   writeFileSync(caFile, portico.ca);
   base = `https://localhost:${https}`;
   port = https;
+  metricsPort = metrics;
 }, 90_000);
 afterAll(async () => {
   await portico?.stop();
@@ -166,6 +187,48 @@ describe("Node's http2 client", () => {
       session.close();
     }
     expect(failures).toEqual([]);
+  });
+});
+
+describe('undici', () => {
+  it('allowH2: sixty requests at a time, with and without bodies, then one that is given up', async () => {
+    const agent = new Agent({ allowH2: true, connections: 1, pipelining: 100, connect: { ca: portico?.ca ?? '' } });
+    const streamsBefore = await metricOf('portico_requests_total', 'client');
+    const connectionsBefore = await metricOf('portico_connections_total', 'https');
+    try {
+      const all = await Promise.all(
+        Array.from({ length: 60 }, async (_, index) => {
+          const body = Buffer.alloc(index % 2 === 1 ? index * 1000 : 0, index);
+          const answer = await requestUndici(`${base}${TARGET}/${index}`, {
+            dispatcher: agent,
+            method: index % 2 === 1 ? 'PUT' : 'GET',
+            headers: { 'x-index': String(index) },
+            ...(index % 2 === 1 && { body }),
+          });
+          return { status: answer.statusCode, echo: (await answer.body.json()) as Echo, body };
+        }),
+      );
+      for (const [index, { status, echo, body }] of all.entries()) {
+        expect([status, echo.url, echo.bodyLength]).toEqual([200, `${TARGET}/${index}`, body.length]);
+        expect(echo.bodySha256).toBe(sha256(body));
+        expect(echo.rawHeaders[echo.rawHeaders.indexOf('x-index') + 1]).toBe(String(index));
+      }
+      // It spoke HTTP/2: one connection carried all of them at once.
+      expect(await metricOf('portico_connections_total', 'https')).toBe(connectionsBefore + 1);
+      expect(await metricOf('portico_requests_total', 'client')).toBe(streamsBefore + 60);
+      const given = new AbortController();
+      const never = requestUndici(`${base}${TARGET}`, {
+        dispatcher: agent,
+        method: 'PUT',
+        signal: given.signal,
+        body: endless(given) as unknown as Readable,
+      });
+      await expect(never).rejects.toThrow();
+      const after = await requestUndici(`${base}${TARGET}/after`, { dispatcher: agent });
+      expect([after.statusCode, ((await after.body.json()) as Echo).url]).toEqual([200, `${TARGET}/after`]);
+    } finally {
+      await agent.destroy();
+    }
   });
 });
 

@@ -6,8 +6,10 @@ import { installChromium } from './install/chromium.ts';
 import { Debian } from './install/debian.ts';
 import { installDendrite } from './install/dendrite.ts';
 import { installH2spec } from './install/h2spec.ts';
+import { installHpackStories } from './install/hpack-stories.ts';
 import { installHttpx } from './install/httpx.ts';
 import { installKnot } from './install/knot.ts';
+import { installNginx } from './install/nginx.ts';
 import { installNghttp2 } from './install/nghttp2.ts';
 import { installPebble } from './install/pebble.ts';
 import { PEER_NAMES, writePeerStates } from './install/peer.ts';
@@ -31,18 +33,24 @@ const INSTALLERS: Readonly<Record<PeerName, (debian: Debian) => Promise<PeerStat
   nghttp2: installNghttp2,
   h2spec: installH2spec,
   httpx: installHttpx,
+  'hpack-stories': installHpackStories,
   knot: installKnot,
+  nginx: installNginx,
   pebble: installPebble,
 };
 
-/** Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had. */
-export async function preparePeers(): Promise<Preparation> {
+/**
+ * Installs what is not in place, all peers at the same time. Never rejects for a peer that cannot be had.
+ *
+ * @param names - only these; what is known of the others stays
+ */
+export async function preparePeers(names: readonly PeerName[] = PEER_NAMES): Promise<Preparation> {
   removeLeftovers();
   const debian = new Debian();
   const entries = await Promise.all(
-    PEER_NAMES.map(async (name): Promise<[PeerName, PeerState]> => [name, await prepare(name, debian)]),
+    names.map(async (name): Promise<[PeerName, PeerState]> => [name, await prepare(name, debian)]),
   );
-  writePeerStates(Object.fromEntries(entries) as Record<PeerName, PeerState>);
+  writePeerStates(Object.fromEntries(entries));
   const preparation: Preparation = { ready: [], missing: [] };
   for (const [peer, state] of entries) {
     if (state.state === 'ready') preparation.ready.push(`${peer} ${state.version}`);

@@ -30,7 +30,7 @@ export const certsExportCommand: Command = {
 when something changed. To have it done at each renewal, write the same under exports in the config. It reads the store and
 needs no running Portico. Exit codes: 0 in place, 1 not in place or the hook failed, 2 wrong usage or config.
 --json prints {name, written, not_after}.`,
-  operands: ['NAME'],
+  words: { usage: 'NAME', min: 1, max: 1 },
   flags: {
     config: CONFIG_FLAG,
     chain: { type: 'string', value: 'PATH', help: 'file for the certificate and its intermediates (PEM, mode 0644)' },

@@ -18,7 +18,7 @@ directory), acme.sh (~/.acme.sh) or Traefik (acme.json). Each is checked; what t
 is given; what is not taken is listed with the reason. The other store is only read. Stop Portico first, unless it is a dry
 run. Exit codes: 0 all taken or there already, 1 something was not taken, 2 wrong usage, config or path.
 --json prints {from, dry_run, results: [{kind, where, outcome, what, issuer, not_after, why}]}.`,
-  operands: ['PATH'],
+  words: { usage: 'PATH', min: 1, max: 1 },
   flags: {
     config: CONFIG_FLAG,
     from: { type: 'string', value: 'PROGRAM', help: IMPORT_SOURCES.join(', ') },

@@ -11,7 +11,7 @@ With ACME it also forgets how often it has failed for the name; limits of the CA
 the order has begun (see \`portico certs list\`), 1 not possible or nothing runs, 2 wrong usage or config. --json prints
 {names, source, state: renewed | started}.`,
   flags: { config: CONFIG_FLAG, socket: SOCKET_FLAG, json: JSON_FLAG },
-  operands: ['NAME'],
+  words: { usage: 'NAME', min: 1, max: 1 },
   async run(flags, terminal, [name = '']) {
     const socket = await findSocket(flags, terminal);
     if (!socket.ok) return socket.code;

@@ -25,7 +25,8 @@ import {
 } from './frames.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
-import { HeadBuilder, isTrailerField, parsePriority } from './request-head.ts';
+import { HeadBuilder, isTrailerField, parsePriority, type Priority } from './request-head.ts';
+import { isWhole, servingOrder } from './serving-order.ts';
 import { Http2Stream, type StreamHost } from './stream.ts';
 
 const HEADER_TABLE_BYTES = 4096;
@@ -89,6 +90,8 @@ export class Http2Connection implements StreamHost, ClientConnection {
   readonly #ready = new Set<Http2Stream>();
   readonly #touched = new Set<Http2Stream>();
   readonly #resetIds = new Set<number>();
+  /** Priorities that came ahead of their requests, by stream id. */
+  readonly #earlyPriorities = new Map<number, Priority>();
   readonly #resets: Budget;
   readonly #control: Budget;
   #pending: Buffer = EMPTY;
@@ -173,6 +176,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
       this.#blocked &&
       now - this.#blockedAt > Math.max(STALL_MS, (this.#socket.writableLength * 1000) / STALL_RATE)
     ) {
+      this.#context.plane.metrics.limitHit('RESPONSE_TOO_SLOW');
       this.#socket.destroy();
       return;
     }
@@ -188,7 +192,10 @@ export class Http2Connection implements StreamHost, ClientConnection {
     for (const stream of this.#streams.values()) {
       if (stream.exchange !== null) stream.exchange.check(now);
       else if (stream.deferred !== null) {
-        if (now - stream.openedAt > limits.requestHeadMs) this.reset(stream, ErrorCode.cancel);
+        if (now - stream.openedAt > limits.requestHeadMs) {
+          this.#context.plane.metrics.limitHit('REQUEST_TIMEOUT');
+          this.reset(stream, ErrorCode.cancel);
+        }
       } else if (stream.deadlineAt === 0) {
         // Only what waits is left: it may take as long as the slowest rate allows, however it is dripped.
         stream.deadlineAt = now + Math.max(STALL_MS, (stream.pendingBytes() * 1000) / STALL_RATE);
@@ -201,8 +208,9 @@ export class Http2Connection implements StreamHost, ClientConnection {
 
   // StreamHost
 
-  takeWindow(bytes: number): boolean {
+  takeWindow(bytes: number, urgency: number): boolean {
     if (this.#blocked || bytes > this.#sendWindow || this.writer.length + bytes > TURN_BYTES) return false;
+    for (const other of this.#ready) if (other.priority.urgency < urgency) return false;
     this.#sendWindow -= bytes;
     this.#control.earn(EARNED_PER_FRAME + bytes / 1024);
     return true;
@@ -258,7 +266,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
   /** Gives each stream its share: by urgency where clients named one, else a frame each in turn. */
   #writeBodies(): void {
     if (this.#ready.size === 0) return;
-    const order = [...this.#ready].sort((a, b) => a.priority.urgency - b.priority.urgency);
+    const order = servingOrder(this.#ready);
     for (let progress = true; progress;) {
       progress = false;
       let urgency = -1;
@@ -266,7 +274,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
         // Less urgent streams wait while more urgent ones can go on.
         if (progress && stream.priority.urgency > urgency) break;
         urgency = stream.priority.urgency;
-        const whole = stream.ordered && !stream.priority.incremental;
+        const whole = isWhole(stream);
         do {
           if (this.writer.length >= TURN_BYTES || this.#sendWindow <= 0) {
             this.#rotate(stream);
@@ -468,7 +476,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     else if (stream !== undefined) this.#resetFor(stream, ErrorCode.streamClosed);
     // What was on its way when we reset the stream is ignored, but a window full of it is not a flood.
     else if (this.#resetIds.has(streamId)) this.#spendControl();
-    else if (this.#spendReset()) this.#resetId(streamId, ErrorCode.streamClosed);
+    else this.#refuse(streamId, ErrorCode.streamClosed);
     return null;
   }
 
@@ -481,7 +489,8 @@ export class Http2Connection implements StreamHost, ClientConnection {
       if (stream !== null && stream.deferred !== null) {
         this.#start(stream, { ...stream.deferred, bodyLength: -1 }, null);
       }
-      if (stream !== null && stream.exchange !== null) {
+      // Also where the exchange is over and its answer still waits: the request's length must come out right.
+      if (stream !== null && (stream.exchange !== null || this.#streams.get(stream.id) === stream)) {
         this.#touched.add(stream);
         if (!stream.receive(bytes.subarray(position, stop))) this.#resetFor(stream, ErrorCode.protocolError);
       }
@@ -577,6 +586,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
       return;
     }
     this.#lastStreamId = block.streamId;
+    const early = this.#takeEarlyPriority(block.streamId);
     const { plane } = this.#context;
     const builder = new HeadBuilder(plane.requestFields);
     const decoded = this.#decoder.decode(bytes, 0, bytes.length, builder.add);
@@ -593,8 +603,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     }
     const result = builder.finish(block.endStream, plane.limits);
     if (result.kind === 'malformed' || dependsOnItself) {
-      const code = decoded === 'too_large' ? ErrorCode.enhanceYourCalm : ErrorCode.protocolError;
-      if (this.#spendReset()) this.#resetId(block.streamId, code);
+      this.#refuse(block.streamId, decoded === 'too_large' ? ErrorCode.enhanceYourCalm : ErrorCode.protocolError);
       return;
     }
     const { head } = result;
@@ -608,8 +617,9 @@ export class Http2Connection implements StreamHost, ClientConnection {
     opened.remoteOpen = !block.endStream;
     this.#streams.set(block.streamId, opened);
     this.#touched.add(opened);
-    if (result.kind === 'head' && result.priority !== null) {
-      opened.priority = parsePriority(result.priority);
+    const priority = early ?? (result.kind === 'head' ? result.priority : null);
+    if (priority !== null) {
+      opened.priority = typeof priority === 'string' ? parsePriority(priority) : priority;
       opened.ordered = true;
     }
     if (decoded === 'too_large') this.#start(opened, head, 'HEAD_TOO_LARGE');
@@ -779,7 +789,7 @@ export class Http2Connection implements StreamHost, ClientConnection {
     const code = selfish ? ErrorCode.protocolError : ErrorCode.frameSizeError;
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#resetFor(stream, code);
-    else if (this.#spendReset()) this.#resetId(streamId, code);
+    else this.#refuse(streamId, code);
   }
 
   /** RFC 9218 §7.1 */
@@ -793,10 +803,32 @@ export class Http2Connection implements StreamHost, ClientConnection {
       return;
     }
     if (!this.#spendControl()) return;
-    const stream = this.#streams.get(payload.readUInt32BE(0) & MAX_WINDOW);
-    if (stream === undefined) return;
-    stream.priority = parsePriority(payload.toString('latin1', 4, Math.min(payload.length, 260)));
-    stream.ordered = true;
+    const id = payload.readUInt32BE(0) & MAX_WINDOW;
+    const priority = parsePriority(payload.toString('latin1', 4, Math.min(payload.length, 260)));
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) {
+      stream.priority = priority;
+      stream.ordered = true;
+      return;
+    }
+    if (id % 2 === 0) {
+      this.#fail(ErrorCode.protocolError, 'H2_PROTOCOL');
+      return;
+    }
+    if (id <= this.#lastStreamId) return;
+    // It overrules the field of the request that is to come.
+    this.#earlyPriorities.set(id, priority);
+    if (this.#earlyPriorities.size + this.#streams.size > MAX_STREAMS) {
+      this.#fail(ErrorCode.protocolError, 'H2_PROTOCOL');
+    }
+  }
+
+  /** What was said of this stream before it opened; streams below it that did not open never will (RFC 9113 §5.1.1). */
+  #takeEarlyPriority(opening: number): Priority | null {
+    if (this.#earlyPriorities.size === 0) return null;
+    const early = this.#earlyPriorities.get(opening) ?? null;
+    for (const id of this.#earlyPriorities.keys()) if (id <= opening) this.#earlyPriorities.delete(id);
+    return early;
   }
 
   // Budgets and endings
@@ -817,7 +849,16 @@ export class Http2Connection implements StreamHost, ClientConnection {
 
   /** Resets a stream because of what the client did. */
   #resetFor(stream: Http2Stream, code: number): void {
-    if (this.#spendReset()) this.reset(stream, code);
+    if (!this.#spendReset()) return;
+    this.#context.plane.metrics.limitHit('H2_MALFORMED');
+    this.reset(stream, code);
+  }
+
+  /** The same for one that is not open. */
+  #refuse(streamId: number, code: number): void {
+    if (!this.#spendReset()) return;
+    this.#context.plane.metrics.limitHit('H2_MALFORMED');
+    this.#resetId(streamId, code);
   }
 
   #resetId(streamId: number, code: number): void {

@@ -134,7 +134,8 @@ export class HeadBuilder {
           this.#cookie = this.#cookie === null ? value : `${this.#cookie}; ${value}`;
           return;
         }
-        if (name === 'priority') this.#priority = value;
+        // RFC 9218 §5: a dictionary, which may come in several lines.
+        if (name === 'priority') this.#priority = this.#priority === null ? value : `${this.#priority}, ${value}`;
         break;
     }
     this.#fields.add(id, name, value);
@@ -154,9 +155,17 @@ export interface Priority {
 
 export const DEFAULT_PRIORITY: Priority = { urgency: 3, incremental: false };
 
-/** Reads a Priority field value; what is not understood is left at its default (RFC 9218 §4). */
+/**
+ * Reads a Priority field value. What is not understood is left at its default (RFC 9218 §4); of a key that is there twice the
+ * last counts (RFC 9651 §3.2).
+ */
 export function parsePriority(value: string): Priority {
-  const urgency = /(?:^|,)[ \t]*u=([0-7])[ \t]*(?:[;,]|$)/.exec(value)?.[1];
-  const incremental = /(?:^|,)[ \t]*i(?:=\?1)?[ \t]*(?:[;,]|$)/.test(value);
-  return { urgency: urgency === undefined ? DEFAULT_PRIORITY.urgency : Number(urgency), incremental };
+  let { urgency, incremental } = DEFAULT_PRIORITY;
+  for (const member of value.split(',')) {
+    const [, key, given] = /^[ \t]*(u|i)(?:=([^;]*))?(?:;.*)?$/.exec(member) ?? [];
+    const item = given?.trimEnd();
+    if (key === 'u' && item !== undefined && /^[0-7]$/.test(item)) urgency = Number(item);
+    else if (key === 'i' && (item === undefined || item === '?1' || item === '?0')) incremental = item !== '?0';
+  }
+  return { urgency, incremental };
 }

@@ -16,8 +16,8 @@ export interface StreamHost {
   readonly encoder: HpackEncoder;
   /** Grows with every write to the socket: frames of an earlier turn cannot be changed any more. */
   readonly turn: number;
-  /** Takes from the connection's window if a frame of that size may leave at once. */
-  takeWindow(bytes: number): boolean;
+  /** Takes from the connection's window if a frame of that size may leave at once, ahead of what waits. */
+  takeWindow(bytes: number, urgency: number): boolean;
   /** Sends what waits at the end of this turn of the event loop. */
   schedule(): void;
   /** Body bytes wait for their turn. */
@@ -94,6 +94,8 @@ export class Http2Stream implements Front {
     this.id = id;
     this.#expectedBytes = bodyLength;
     this.remoteOpen = bodyLength !== 0;
+    // With nothing to come the request is complete, though its END_STREAM may follow on an empty frame.
+    this.#requestEnded = bodyLength === 0;
     this.sendWindow = sendWindow;
   }
 
@@ -193,7 +195,8 @@ export class Http2Stream implements Front {
   sendBody(chunk: Buffer, borrowed: boolean): boolean {
     const size = chunk.length;
     if (this.#closed || size === 0) return true;
-    if (this.#queued === 0 && size <= DIRECT_BYTES && size <= this.sendWindow && this.#host.takeWindow(size)) {
+    const { urgency } = this.priority;
+    if (this.#queued === 0 && size <= DIRECT_BYTES && size <= this.sendWindow && this.#host.takeWindow(size, urgency)) {
       this.sendWindow -= size;
       this.#lastFlagsAt = this.#host.writer.frame(FrameType.data, 0, this.id, chunk);
       this.#lastTurn = this.#host.turn;

@@ -79,21 +79,19 @@ export async function startDendrite(options: HomeserverOptions): Promise<Homeser
   await promisify(execFile)(join(state.path, 'generate-keys'), ['--private-key', key], { timeout: KEY_LIMIT_MS });
   const config = join(directory, 'dendrite.yaml');
   writeFileSync(config, stringify(configOf(options)));
+  const authority = `${options.address ?? '127.0.0.1'}:${port}`;
   const service = await Service.start({
     name: `Dendrite ${options.serverName}`,
     command: join(state.path, 'dendrite'),
-    args: [
-      ...['--config', config],
-      ...['--http-bind-address', `127.0.0.1:${port}`],
-      '--really-enable-open-registration',
-    ],
+    args: [...['--config', config], ...['--http-bind-address', authority], '--really-enable-open-registration'],
+    ...(options.prefix && { prefix: options.prefix }),
     cwd: directory,
     // Replaces the system's list, so that nothing else can be trusted by mistake.
     env: { SSL_CERT_FILE: bundle, SSL_CERT_DIR: directory },
     startLimitMs: 60_000,
     isReady: async () => {
       const path = '/_dendrite/monitor/up';
-      const { status } = await webRequest({ base: `http://127.0.0.1:${port}`, path, timeoutMs: 5000 });
+      const { status } = await webRequest({ base: `http://${authority}`, path, timeoutMs: 5000 });
       return status === 200;
     },
   });

@@ -10,8 +10,14 @@ export interface HomeserverOptions {
   readonly serverName: string;
   /** Where clients find it, through the front door. */
   readonly clientUrl: string;
-  /** Free port of 127.0.0.1 for its plain HTTP listener. */
+  /** Free port for its plain HTTP listener. */
   readonly port: number;
+  /** Address of that listener; default 127.0.0.1. */
+  readonly address?: string;
+  /** Port of a listener for federation alone; the other one is for clients then. Synapse only. */
+  readonly federationPort?: number;
+  /** What the command line begins with, to run it elsewhere: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
   /** An empty directory for its state. */
   readonly directory: string;
   /** Certificates (PEM) of the authorities it trusts for federation. */

@@ -25,6 +25,8 @@ export interface PebbleOptions {
   readonly nonceRejectPercent?: number;
   /** How many of a hundred valid authorizations it uses again; its own default is 50. */
   readonly authzReusePercent?: number;
+  /** Where it looks names up, `address:port`, instead of its own pebble-challtestsrv. */
+  readonly dnsServer?: string;
 }
 
 const START_LIMIT_MS = 30_000;
@@ -116,7 +118,7 @@ export class Pebble {
       const pebble = await Service.start({
         name: 'pebble',
         command: join(state.path, 'pebble'),
-        args: ['-config', configFile, '-dnsserver', `127.0.0.1:${dns}`, '-strict'],
+        args: ['-config', configFile, '-dnsserver', options.dnsServer ?? `127.0.0.1:${dns}`, '-strict'],
         cwd: directory,
         env: {
           PEBBLE_VA_NOSLEEP: '1',
@@ -145,6 +147,30 @@ export class Pebble {
       });
       outgoing.on('error', reject);
       outgoing.end();
+    });
+  }
+
+  /** Suggests when to renew a certificate. @param leaf - PEM */
+  async suggestRenewal(leaf: string, start: Date, end: Date): Promise<void> {
+    const suggestedWindow = { start: start.toISOString(), end: end.toISOString() };
+    const body = JSON.stringify({ certificate: leaf, ariResponse: JSON.stringify({ suggestedWindow }) });
+    await new Promise<void>((resolve, reject) => {
+      const url = `${this.#managementUrl}/set-renewal-info/`;
+      const outgoing = request(
+        url,
+        { ca: this.tlsCaPem, method: 'POST', headers: { 'user-agent': 'test' } },
+        (incoming) => {
+          let text = '';
+          incoming.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          incoming.on('end', () => {
+            if (incoming.statusCode === 200) resolve();
+            else reject(new Error(`Pebble answers set-renewal-info with ${incoming.statusCode ?? 0}: ${text}`));
+          });
+          incoming.on('error', reject);
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(body);
     });
   }
 

@@ -15,6 +15,8 @@ export interface ServiceOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** What the command line begins with, to run it elsewhere: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Asked again and again until it says yes; a rejection means no. */
@@ -53,7 +55,8 @@ export class Service {
 
   private constructor(options: ServiceOptions) {
     this.name = options.name;
-    this.#child = spawn(options.command, options.args, {
+    const line = [...(options.prefix ?? []), options.command, ...options.args];
+    this.#child = spawn(line[0]!, line.slice(1), {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -13,21 +13,23 @@ const UNLIMITED = { per_second: 10_000, burst_count: 10_000 };
 const MAX_UPLOAD = '100M';
 
 function configOf(options: HomeserverOptions, caFiles: readonly string[]): Record<string, unknown> {
-  const { directory } = options;
+  const { directory, federationPort } = options;
+  const listener = (port: number, names: readonly string[]): Record<string, unknown> => ({
+    port,
+    bind_addresses: [options.address ?? '127.0.0.1'],
+    type: 'http',
+    tls: false,
+    x_forwarded: true,
+    resources: [{ names, compress: false }],
+  });
   return {
     server_name: options.serverName,
     public_baseurl: `${options.clientUrl}/`,
     report_stats: false,
-    listeners: [
-      {
-        port: options.port,
-        bind_addresses: ['127.0.0.1'],
-        type: 'http',
-        tls: false,
-        x_forwarded: true,
-        resources: [{ names: ['client', 'federation'], compress: false }],
-      },
-    ],
+    listeners:
+      federationPort === undefined
+        ? [listener(options.port, ['client', 'federation'])]
+        : [listener(options.port, ['client']), listener(federationPort, ['federation'])],
     database: { name: 'sqlite3', args: { database: join(directory, 'homeserver.db') } },
     media_store_path: join(directory, 'media'),
     signing_key_path: join(directory, 'signing.key'),
@@ -79,14 +81,16 @@ export async function startSynapse(options: HomeserverOptions): Promise<Homeserv
   writeFileSync(join(directory, 'signing.key'), `ed25519 a_1 ${seed}\n`, { mode: 0o600 });
   const config = join(directory, 'homeserver.yaml');
   writeFileSync(config, stringify(configOf(options, caFiles)));
+  const base = `http://${options.address ?? '127.0.0.1'}:${port}`;
   const service = await Service.start({
     name: `Synapse ${options.serverName}`,
     command: join(state.path, 'bin', 'python'),
     args: ['-m', 'synapse.app.homeserver', '-c', config],
+    ...(options.prefix && { prefix: options.prefix }),
     cwd: directory,
     startLimitMs: 90_000,
     isReady: async () => {
-      const { status } = await webRequest({ base: `http://127.0.0.1:${port}`, path: '/health', timeoutMs: 5000 });
+      const { status } = await webRequest({ base, path: '/health', timeoutMs: 5000 });
       return status === 200;
     },
   });

@@ -17,6 +17,8 @@ export interface WebRequest {
   readonly body?: string | Buffer;
   /** CA to trust beyond the well-known ones; needed for https. */
   readonly ca?: string;
+  /** SNI and the name that the certificate must have; default: the host of `base`. */
+  readonly servername?: string;
   readonly timeoutMs?: number;
 }
 
@@ -40,13 +42,15 @@ export function webRequest(options: WebRequest): Promise<WebResponse> {
     const headers: Record<string, string | number> = { ...options.headers };
     if (options.body !== undefined) headers['Content-Length'] = Buffer.byteLength(options.body);
     const request = (secure ? requestHttps : requestHttp)({
-      host: url.hostname,
+      // An IPv6 address has its brackets in a URL only.
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: url.port,
       method: options.method ?? 'GET',
       path,
       headers,
       agent: false,
       ...(secure && { ca: [...rootCertificates, ...(ca === undefined ? [] : [ca])], rejectUnauthorized: true }),
+      ...(options.servername !== undefined && { servername: options.servername }),
     });
     const signal = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_LIMIT_MS);
     const expire = (): void => {

@@ -1,9 +1,20 @@
 /** The peers by name, and what became of each; written by the installer, read by the tests. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { PEERS_DIRECTORY, placeOf } from './place.ts';
 
 /** Every peer the tests know. */
-export const PEER_NAMES = ['synapse', 'dendrite', 'chromium', 'nghttp2', 'h2spec', 'httpx', 'knot', 'pebble'] as const;
+export const PEER_NAMES = [
+  'synapse',
+  'dendrite',
+  'chromium',
+  'nghttp2',
+  'h2spec',
+  'httpx',
+  'hpack-stories',
+  'knot',
+  'nginx',
+  'pebble',
+] as const;
 /** One of them. */
 export type PeerName = (typeof PEER_NAMES)[number];
 
@@ -14,9 +25,10 @@ export type PeerState =
 
 const FILE = placeOf('peers.json');
 
-/** Leaves the outcome for the tests. */
-export function writePeerStates(states: Readonly<Record<PeerName, PeerState>>): void {
-  writeFileSync(FILE, `${JSON.stringify(states, null, 2)}\n`);
+/** Leaves the outcome for the tests; peers that are not named keep theirs. */
+export function writePeerStates(states: Readonly<Partial<Record<PeerName, PeerState>>>): void {
+  const before = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as object) : {};
+  writeFileSync(FILE, `${JSON.stringify({ ...before, ...states }, null, 2)}\n`);
 }
 
 /** What the last preparation found; a peer that was never prepared is missing. */

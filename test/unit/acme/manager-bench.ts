@@ -50,7 +50,6 @@ export class FakeIssuer {
   readonly probes: OrderRequest[] = [];
   readonly discarded: string[] = [];
   connects = 0;
-  closed = 0;
   /** Orders under way. */
   open = 0;
   mostOpen = 0;
@@ -108,10 +107,6 @@ export class FakeIssuer {
       discard: async (id) => {
         this.discarded.push(id);
         this.underWay.delete(id);
-      },
-      close: () => {
-        if (this.open > 0) throw new Error('closed with orders under way');
-        this.closed += 1;
       },
     };
   }

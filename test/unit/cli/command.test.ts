@@ -8,7 +8,7 @@ describe('parseFlags', () => {
     expect(parseFlags(['--json', '--config', 'a.yaml'], flags)).toEqual({
       ok: true,
       flags: { json: true, config: 'a.yaml' },
-      operands: [],
+      words: [],
     });
     expect(parseFlags(['--config=a.yaml', '-h'], flags)).toMatchObject({
       ok: true,
@@ -16,15 +16,17 @@ describe('parseFlags', () => {
     });
   });
 
-  it('reads the operands that are named, wherever they stand', () => {
-    expect(parseFlags(['a', '--json', 'b'], flags, ['X', 'Y'])).toEqual({
+  it('reads words wherever they stand, as many as there may be', () => {
+    const words = { usage: 'X [Y]', min: 1, max: 2 };
+    expect(parseFlags(['a', '--json', 'b'], flags, words)).toEqual({
       ok: true,
       flags: { json: true },
-      operands: ['a', 'b'],
+      words: ['a', 'b'],
     });
-    expect(parseFlags(['a'], flags, ['X', 'Y'])).toEqual({ ok: false, message: 'missing argument: Y' });
-    expect(parseFlags(['a', 'b', 'c'], flags, ['X', 'Y'])).toEqual({ ok: false, message: 'unexpected argument: c' });
-    expect(parseFlags(['--help'], flags, ['X'])).toMatchObject({ ok: true, flags: { help: true } });
+    expect(parseFlags([], flags, words)).toEqual({ ok: false, message: 'missing argument: X [Y]' });
+    expect(parseFlags([''], flags, words)).toEqual({ ok: false, message: 'missing argument: X [Y]' });
+    expect(parseFlags(['a', 'b', 'c'], flags, words)).toEqual({ ok: false, message: 'unexpected argument: c' });
+    expect(parseFlags(['--help'], flags, words)).toMatchObject({ ok: true, flags: { help: true } });
   });
 
   it.for([
@@ -41,6 +43,29 @@ describe('parseFlags', () => {
       ok: false,
       message: typeof message === 'string' ? message : expect.stringMatching(message),
     });
+  });
+});
+
+describe('parseFlags with words', () => {
+  const words = { usage: 'NAME', min: 1, max: 2 };
+
+  it('takes words among the flags', () => {
+    expect(parseFlags(['a.example', '--json', 'b.example'], flags, words)).toEqual({
+      ok: true,
+      flags: { json: true },
+      words: ['a.example', 'b.example'],
+    });
+  });
+
+  it.for([
+    [[], 'missing argument: NAME'],
+    [['a', 'b', 'c'], 'unexpected argument: c'],
+  ] as const)('refuses %j', ([args, message]) => {
+    expect(parseFlags([...args], flags, words)).toEqual({ ok: false, message });
+  });
+
+  it('asks for none beside --help', () => {
+    expect(parseFlags(['--help'], flags, words)).toMatchObject({ ok: true, flags: { help: true } });
   });
 });
 

@@ -9,7 +9,20 @@ async function run(...argv: string[]) {
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
 
-const COMMANDS = ['run', 'demo', 'check', 'certs', 'status', 'reload', 'drain', 'schema', 'health'];
+const COMMANDS = [
+  'run',
+  'demo',
+  'check',
+  'plan',
+  'resolve',
+  'doctor',
+  'certs',
+  'status',
+  'reload',
+  'drain',
+  'schema',
+  'health',
+];
 
 describe('runCli', () => {
   it('without a command prints the overview as an error', async () => {

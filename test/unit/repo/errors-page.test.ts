@@ -13,8 +13,9 @@ const documented = new Map(
   [...page.matchAll(/^\| `([A-Z][A-Z0-9_]*)`\s*\|(.*)\|$/gm)].map(([, code = '', cells = '']) => [code, cells]),
 );
 
-/** Words in the form of a code that are none of ours. */
-const OTHERS = /^(?:M_|ERR_|TLS_(?:AES|CHACHA20)_|CERT_KEY$)/;
+/** Words in the form of a code that are none of ours; among them OpenSSL's names of what is wrong with a chain. */
+const OTHERS =
+  /^(?:M_|ERR_|TLS_(?:AES|CHACHA20)_|CERT_KEY$|CERT_HAS_EXPIRED$|CERT_NOT_YET_VALID$|UNABLE_TO_|SERVER_NAME$)/;
 
 /** Codes as literals; those of the config and of the refusals come from their own lists, which the compiler holds complete. */
 function codesInSource(): Set<string> {

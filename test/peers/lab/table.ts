@@ -1,0 +1,68 @@
+/** The result of a run: one row for each form and homeserver, one column for each check; and one row for each mistake. */
+import type { BrokenVariant, SeenByPeers } from './broken.ts';
+import { CHECKS, type Outcomes } from './checks.ts';
+
+/** A row. */
+export interface Row {
+  readonly form: string;
+  readonly homeserver: string;
+  readonly outcomes: Outcomes;
+}
+
+/** A row of the broken ones; a text instead of what was seen when it could not be started. */
+export interface BrokenRow {
+  readonly variant: BrokenVariant;
+  readonly seen: SeenByPeers | string;
+}
+
+/** A check that was not reached counts as failed. */
+export function tableOf(rows: readonly Row[]): string {
+  return textOf(
+    ['form', 'homeserver', ...CHECKS],
+    rows.map(({ form, homeserver, outcomes }) => [
+      form,
+      homeserver,
+      ...CHECKS.map((name) => (outcomes.get(name) === null ? 'ok' : outcomes.has(name) ? 'FAILED' : 'not run')),
+    ]),
+  );
+}
+
+/** What peers see of each mistake. */
+export function brokenTableOf(rows: readonly BrokenRow[]): string {
+  const word = (works: boolean): string => (works ? 'works' : 'fails');
+  return textOf(
+    ['mistake', 'profile', 'join', 'cause'],
+    rows.map(({ variant, seen }) => [
+      variant.title,
+      ...(typeof seen === 'string' ? ['not run', 'not run'] : [word(seen.profile), word(seen.join)]),
+      variant.cause,
+    ]),
+  );
+}
+
+function textOf(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...lines.map((line) => line[at]?.length ?? 0)));
+  const lineOf = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  return [lineOf(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...lines.map(lineOf)].join('\n');
+}
+
+/** What went wrong, one paragraph for each. */
+export function failuresOf(rows: readonly Row[]): string[] {
+  return rows.flatMap(({ form, homeserver, outcomes }) =>
+    CHECKS.flatMap((name) => {
+      const problem = outcomes.has(name) ? outcomes.get(name) : 'not run';
+      return problem === null ? [] : [`${form}, ${homeserver}, ${name}: ${problem ?? ''}`];
+    }),
+  );
+}
+
+/** Mistakes that peers see otherwise than said. */
+export function brokenFailuresOf(rows: readonly BrokenRow[]): string[] {
+  return rows.flatMap(({ variant, seen }) => {
+    if (typeof seen === 'string') return [`${variant.title}: ${seen}`];
+    const { profile, join } = variant.seen;
+    if (seen.profile === profile && seen.join === join) return [];
+    return [`${variant.title}: seen ${JSON.stringify(seen)}, expected ${JSON.stringify(variant.seen)}`];
+  });
+}
