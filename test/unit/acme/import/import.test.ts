@@ -264,6 +264,22 @@ describe('what is in our store already', () => {
     expect((await storedAccount())?.url).toBe(uri);
   });
 
+  it('and damaged is replaced; what cannot be read is not, and other names are taken all the same', async () => {
+    const place = 'acme/certificates/a.example/certificate.json';
+    await certbotLineage(root, 'a.example', await newPair(['a.example']));
+    await store.put(place, '{"version": 1');
+    expect((await run('certbot')).map(({ outcome }) => outcome)).toEqual(['taken']);
+    await certbotLineage(root, 'b.example', await newPair(['b.example']));
+    const get = store.get.bind(store);
+    store.get = (key) => (key === place ? Promise.reject(new Error('EIO')) : get(key));
+    expect(outcomes(await run('certbot'))).toEqual([
+      'live/a.example refused: the store has another for these names; --force replaces it',
+      'live/b.example taken',
+    ]);
+    store.list = () => Promise.reject(new Error('EIO'));
+    await expect(run('certbot')).rejects.toMatchObject({ code: 'ACME_STATE_UNREADABLE' });
+  });
+
   it('is not touched by a dry run, which says the same', async () => {
     await certbotLineage(root, 'a.example', await newPair(['a.example']));
     await certbotAccount(root, SERVER, 'aaaa0000', rsaKey);
