@@ -1,0 +1,10 @@
+/** All contenders, in the order of the tables. */
+import type { Contender } from './contender.ts';
+import { nginxBare, nginxMatrix } from './nginx.ts';
+import { portico } from './portico.ts';
+
+/** Portico first, then what it is compared with, then the others. */
+export const CONTENDERS: readonly Contender[] = [portico, nginxMatrix, nginxBare];
+
+/** Those of the short form. */
+export const QUICK_CONTENDERS: readonly string[] = ['portico', 'nginx-matrix', 'nginx'];

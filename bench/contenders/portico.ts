@@ -1,0 +1,51 @@
+/** Portico as it stands in this checkout, with its access log and metrics on. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { porticoVersion } from '../../src/cli/version.ts';
+import type { Contender, Place } from './contender.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+/** All load comes from one address here, which no real crowd does: the limits per address make room for it. */
+const MANY = 100_000;
+
+/** Its config. */
+export function porticoConfig(place: Pick<Place, 'directory' | 'port' | 'backendPort' | 'sites'>): string {
+  return stringify({
+    listeners: [{ address: `127.0.0.1:${String(place.port)}`, role: 'https' }],
+    sites: place.sites.map(({ name }) => ({
+      server_name: name,
+      homeserver: `http://127.0.0.1:${String(place.backendPort)}`,
+      // Whatever is no Matrix path goes to the backend too, as with the others.
+      fallback: { proxy: `http://127.0.0.1:${String(place.backendPort)}` },
+    })),
+    certificates: place.sites.map(({ name, chain, key }) => ({ names: [name], files: { chain, key } })),
+    store: { path: join(place.directory, 'store') },
+    log: { level: 'info', access: true },
+    metrics: { listen: '127.0.0.1:0' },
+    limits: {
+      connections_per_address: MANY,
+      requests_per_address: MANY,
+      max_connections: MANY,
+      upstream_max_connections: MANY,
+    },
+  });
+}
+
+/** The subject. */
+export const portico: Contender = {
+  id: 'portico',
+  title: 'Portico',
+  speaks: new Set(['h1', 'h2', 'websocket']),
+  manySites: true,
+  version: () => Promise.resolve(`${porticoVersion()}, Node ${process.versions.node}`),
+  prepare: (place) => {
+    const config = join(place.directory, 'portico.yaml');
+    writeFileSync(config, porticoConfig(place));
+    return {
+      command: process.execPath,
+      args: [...(place.nodeFlags ?? []), MAIN, 'run', '--config', config],
+      output: join(place.directory, 'access.log'),
+    };
+  },
+};

@@ -1,0 +1,114 @@
+/**
+ * Portico side by side with other proxies: `npm run bench`. Prepares what it needs, checks every contender for correct
+ * answers, measures, and prints or writes the tables. Whatever it starts is ended with it.
+ */
+import { startFastBackend } from './backends/fast.ts';
+import { startThoroughBackend } from './backends/thorough.ts';
+import { checkContender } from './check/answers.ts';
+import { CONTENDERS, QUICK_CONTENDERS } from './contenders/index.ts';
+import type { Contender } from './contenders/contender.ts';
+import { Processes } from './measure/processes.ts';
+import { Measurement } from './measure/rounds.ts';
+import type { RowResult } from './measure/rounds.ts';
+import { USAGE, UsageError, parseOptions, pick } from './options.ts';
+import type { Options } from './options.ts';
+import { cells, textTable, voids } from './report/table.ts';
+import { formatVerdict, verdicts } from './report/targets.ts';
+import { ROWS } from './rows/index.ts';
+import type { Row } from './rows/row.ts';
+import { prepareStand } from './setup/stand.ts';
+import type { Stand } from './setup/stand.ts';
+
+/** A line that the next one replaces, where somebody watches. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+async function check(stand: Stand, contenders: readonly Contender[], thoroughPort: number): Promise<Contender[]> {
+  const good: Contender[] = [];
+  for (const contender of contenders) {
+    progress(`checking ${contender.title}`);
+    let wrong: string[];
+    try {
+      wrong = await checkContender(stand, contender, thoroughPort);
+    } catch (error) {
+      wrong = [error instanceof Error ? error.message : String(error)];
+    }
+    progress('');
+    console.log(`${contender.title}: ${wrong.length === 0 ? 'answers correctly' : 'ANSWERS WRONGLY, and is left out'}`);
+    for (const line of wrong) console.log(`  ${line}`);
+    if (wrong.length === 0) good.push(contender);
+  }
+  return good;
+}
+
+function printResults(results: readonly RowResult[], contenders: readonly Contender[]): void {
+  console.log(
+    `\nmedian (least–most), ratio to nginx with the Matrix job\n${textTable(cells(results, contenders, false))}`,
+  );
+  console.log(`\nbeside it\n${textTable(cells(results, contenders, true))}`);
+  for (const line of voids(results, contenders)) console.log(`void: ${line}`);
+  const judged = results.flatMap(verdicts).filter(({ met }) => met !== null);
+  if (judged.length === 0) return;
+  const lines = judged.map((verdict) => [verdict.row, `≤ ${verdict.limit}`, verdict.reached, formatVerdict(verdict)]);
+  console.log(`\n${textTable([['target', 'at most', 'reached', ''], ...lines])}`);
+}
+
+async function run(options: Options, processes: Processes): Promise<number> {
+  const quick = options.mode === 'quick';
+  const contenders = pick(
+    'contender',
+    CONTENDERS,
+    options.contenders ?? (quick ? QUICK_CONTENDERS : null),
+    ({ id }) => [id],
+  );
+  const wanted = pick('row', ROWS, options.rows, rowIds);
+  const rows = quick && options.rows === null ? wanted.filter((row) => row.quick) : wanted;
+  const stand = await prepareStand(processes);
+  try {
+    const thorough = await startThoroughBackend(stand);
+    const good = await check(stand, contenders, thorough);
+    if (options.mode === 'check') return good.length === contenders.length ? 0 : 1;
+    const measurement = new Measurement({
+      stand,
+      contenders: good,
+      rounds: options.rounds,
+      seconds: options.seconds,
+      backends: { thorough, fast: await startFastBackend(stand) },
+      instance: {},
+      sitesDirectory: () => Promise.reject(new Error('not yet')),
+      progress,
+    });
+    const results: RowResult[] = [];
+    for (const row of rows) results.push(await measurement.row(row));
+    await measurement.close();
+    progress('');
+    printResults(results, good);
+    return good.length === contenders.length ? 0 : 1;
+  } finally {
+    await processes.stopAll();
+    stand.remove();
+  }
+}
+
+/** A row is named by its own id, or by its curve's. */
+function rowIds(row: Row): string[] {
+  return row.curve === undefined ? [row.id] : [row.id, row.curve.id];
+}
+
+const processes = new Processes();
+process.once('exit', () => processes.killAll());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    void processes.stopAll().finally(() => process.exit(130));
+  });
+}
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.mode === 'help') console.log(USAGE);
+  else process.exitCode = await run(options, processes);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`bench: ${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
