@@ -16,6 +16,7 @@ import { cells, textTable, voids } from './report/table.ts';
 import { formatVerdict, verdicts } from './report/targets.ts';
 import { ROWS } from './rows/index.ts';
 import type { Row } from './rows/row.ts';
+import { siteCertificates } from './setup/certificates.ts';
 import { prepareStand } from './setup/stand.ts';
 import type { Stand } from './setup/stand.ts';
 
@@ -76,7 +77,7 @@ async function run(options: Options, processes: Processes): Promise<number> {
       seconds: options.seconds,
       backends: { thorough, fast: await startFastBackend(stand) },
       instance: {},
-      sitesDirectory: () => Promise.reject(new Error('not yet')),
+      sitesDirectory: siteCertificates(stand),
       progress,
     });
     const results: RowResult[] = [];

@@ -14,6 +14,7 @@ interface Report {
   readonly p999?: number;
   readonly worst?: number;
   readonly late?: number;
+  readonly seconds?: number;
 }
 
 /** Whom a client talks to, and what else it is told. */

@@ -1,6 +1,10 @@
 package main
 
-import "sync"
+import (
+	"encoding/json"
+	"os"
+	"sync"
+)
 
 // counts is what most clients report: how much was done, and what went wrong.
 type counts struct {
@@ -23,4 +27,11 @@ func (c *counts) failed(err error) {
 	}
 	c.Errors++
 	c.mutex.Unlock()
+}
+
+// print says how things stand, in a line.
+func (c *counts) print() error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return json.NewEncoder(os.Stdout).Encode(c)
 }

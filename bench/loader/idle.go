@@ -3,11 +3,9 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -44,14 +42,16 @@ func idle(args []string) (any, error) {
 	opened.Wait()
 	// Everything is sent; the backend has it a moment later.
 	time.Sleep(time.Second)
-	result.mutex.Lock()
-	err := json.NewEncoder(os.Stdout).Encode(result)
-	result.mutex.Unlock()
-	if err != nil {
+	if err := result.print(); err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return map[string]string{"state": "ended"}, err
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := result.print(); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"state": "ended"}, lines.Err()
 }
 
 func pollOne(to target, result *counts) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,6 +22,8 @@ type latencies struct {
 	Worst float64 `json:"worst"`
 	// Late is the 99th percentile of how long after its time a request left: the loader's own part of the figures above.
 	Late float64 `json:"late"`
+	// Seconds it really took: more than it was told when the contender cannot carry the rate.
+	Seconds float64 `json:"seconds"`
 }
 
 // poised is a connection with at most one request under way.
@@ -39,6 +42,7 @@ func rate(args []string) (any, error) {
 	seconds := set.Float64("seconds", 5, "how long")
 	perSecond := set.Float64("rate", 1000, "requests a second")
 	connections := set.Int("connections", 64, "connections")
+	wait := set.Bool("wait", false, "say when all connections are open, and start at a line on standard input")
 	_ = set.Parse(args)
 	// One thread sleeps in the kernel, one or two others read.
 	runtime.GOMAXPROCS(3)
@@ -49,19 +53,15 @@ func rate(args []string) (any, error) {
 	var mutex sync.Mutex
 	idle := make(chan *poised, *connections)
 	broken := make(chan error, *connections)
-	for range *connections {
-		connection, err := openPoised(to)
-		if err != nil {
-			return nil, err
-		}
+	opened, err := openMany(to, *connections)
+	if err != nil {
+		return nil, err
+	}
+	for _, connection := range opened {
 		defer connection.Close()
 		go func() {
 			for {
 				idle <- connection
-				if _, err := connection.reader.Peek(1); err != nil {
-					broken <- err
-					return
-				}
 				if err := readAnswer(connection.reader); err != nil {
 					broken <- err
 					return
@@ -73,9 +73,17 @@ func rate(args []string) (any, error) {
 			}
 		}()
 	}
+	if *wait {
+		// Whoever measures what the requests cost does not want to measure the handshakes.
+		fmt.Println(`{"state":"open"}`)
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return nil, err
+		}
+	}
 	request := []byte(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", to.path, to.host()))
 	runtime.LockOSThread()
 	begin := time.Now().Add(50 * time.Millisecond)
+	started := time.Now()
 	for number := range total {
 		due := begin.Add(time.Duration(float64(number) / *perSecond * float64(time.Second)))
 		sleepUntil(due)
@@ -93,7 +101,7 @@ func rate(args []string) (any, error) {
 			return nil, err
 		}
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		mutex.Lock()
 		count := len(took)
 		mutex.Unlock()
@@ -101,6 +109,7 @@ func rate(args []string) (any, error) {
 			break
 		}
 	}
+	result.Seconds = time.Since(started).Seconds()
 	mutex.Lock()
 	defer mutex.Unlock()
 	result.Requests, result.Errors = len(took), total-len(took)
@@ -123,6 +132,32 @@ func sleepUntil(due time.Time) {
 	if wait := time.Until(due); wait > 0 {
 		span := syscall.NsecToTimespec(wait.Nanoseconds())
 		_ = syscall.Nanosleep(&span, nil)
+	}
+}
+
+// openMany opens connections, a few at a time.
+func openMany(to target, count int) ([]*poised, error) {
+	opened := make([]*poised, count)
+	failures := make(chan error, count)
+	gate := make(chan struct{}, 16)
+	var group sync.WaitGroup
+	for index := range count {
+		gate <- struct{}{}
+		group.Go(func() {
+			defer func() { <-gate }()
+			connection, err := openPoised(to)
+			if err != nil {
+				failures <- err
+			}
+			opened[index] = connection
+		})
+	}
+	group.Wait()
+	select {
+	case err := <-failures:
+		return nil, err
+	default:
+		return opened, nil
 	}
 }
 

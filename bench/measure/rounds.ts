@@ -3,8 +3,10 @@ import type { Contender } from '../contenders/contender.ts';
 import { siteFiles, startInstance } from '../contenders/instance.ts';
 import type { Instance, InstanceOptions } from '../contenders/instance.ts';
 import type { Row, Sample } from '../rows/row.ts';
+import { SMALL_ROWS } from '../rows/small.ts';
+import { siteName } from '../setup/site-names.ts';
 import type { Stand } from '../setup/stand.ts';
-import { summarise, turnOrder } from './statistics.ts';
+import { median, summarise, turnOrder } from './statistics.ts';
 import type { Summary } from './statistics.ts';
 
 /** What a contender gave in a row: its figures by id, or why there are none. */
@@ -27,8 +29,8 @@ export interface Rounds {
   readonly seconds: number;
   /** Ports of the backends. */
   readonly backends: Readonly<Record<Row['backend'], number>>;
-  /** Directory with certificates of many sites; made by whoever measures such a row. */
-  readonly sitesDirectory: (count: number) => Promise<string>;
+  /** Directory with certificates of many sites; made when a row wants them. */
+  readonly sitesDirectory: () => Promise<string>;
   /** How instances differ from the usual: flags for Node. */
   readonly instance: InstanceOptions;
   /** Told what is being done. */
@@ -45,8 +47,7 @@ export class Measurement {
   readonly #setting: Rounds;
   readonly #shared = new Map<string, Instance>();
   readonly #warm = new Set<string>();
-  /** Median rate by contender in the row that stands for its capacity. */
-  readonly #capacity = new Map<string, number>();
+  #capacity: Promise<number> | null = null;
 
   constructor(setting: Rounds) {
     this.#setting = setting;
@@ -92,9 +93,6 @@ export class Measurement {
         await this.#warmUp(row, instance);
         const sample = await this.#load(row, instance, this.#setting.seconds);
         if (sample.errors > 0) return sample.problem || `${String(sample.errors)} errors`;
-        if (row.id === 'get-h1' && sample.figures.rate !== undefined) {
-          this.#capacity.set(contender.id, sample.figures.rate);
-        }
         return sample;
       } finally {
         if (row.fresh) await instance.stop();
@@ -103,6 +101,20 @@ export class Measurement {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  /** The plainest row, with the contender that everything is set against. */
+  async #measureCapacity(): Promise<number> {
+    const contender = this.#setting.contenders.find(({ id }) => id === 'nginx-matrix');
+    const row = SMALL_ROWS.find(({ id }) => id === 'get-h1');
+    if (contender === undefined || row === undefined) throw new Error('nginx with the Matrix job is not among the contenders');
+    const rates: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const sample = await this.#round(row, contender);
+      if (typeof sample === 'string') throw new Error(`the capacity of nginx is not known: ${sample}`);
+      rates.push(sample.figures.rate ?? 0);
+    }
+    return median(rates);
   }
 
   async #warmUp(row: Row, instance: Instance): Promise<void> {
@@ -114,7 +126,7 @@ export class Measurement {
 
   #load(row: Row, instance: Instance, seconds: number): Promise<Sample> {
     const { stand } = this.#setting;
-    return row.run({ stand, instance, seconds, capacity: () => this.#capacity.get('nginx-matrix') ?? null });
+    return row.run({ stand, instance, seconds, capacity: () => (this.#capacity ??= this.#measureCapacity()) });
   }
 
   async #sharedInstance(row: Row, contender: Contender): Promise<Instance> {
@@ -130,15 +142,10 @@ export class Measurement {
     const { stand, backends, sitesDirectory } = this.#setting;
     const count = row.sites ?? 1;
     if (count === 1) return startInstance(stand, contender, backends[row.backend], this.#setting.instance);
-    const directory = await sitesDirectory(count);
+    const directory = await sitesDirectory();
     const sites = Array.from({ length: count }, (_, number) => siteFiles(directory, siteName(number)));
     return startInstance(stand, contender, backends[row.backend], { ...this.#setting.instance, sites });
   }
-}
-
-/** Name of the n-th of many sites; `%d` instead of a number gives the loader's pattern. */
-export function siteName(number: number | '%d'): string {
-  return `site${String(number)}.bench.test`;
 }
 
 function figuresOf(row: Row, samples: readonly Sample[]): Record<string, Summary> {

@@ -33,8 +33,8 @@ export interface Turn {
   readonly instance: Instance;
   /** How long load that runs by time runs. */
   readonly seconds: number;
-  /** What this contender gave in earlier rows of this run, by row and figure; for a rate that depends on a capacity. */
-  capacity(): number | null;
+  /** Requests a second that nginx with the Matrix job carries here; measured when it is first asked for. */
+  capacity(): Promise<number>;
 }
 
 /** One row. */
@@ -51,7 +51,7 @@ export interface Row {
   /** Most rounds that make sense. */
   readonly maxRounds?: number;
   /** A point of a curve, instead of a row of the table. */
-  readonly curve?: { readonly id: string; readonly x: number };
+  readonly curve?: { readonly id: string; readonly title: string; readonly axis: string; readonly x: number };
   /** Number of sites that the instance serves; 1 when nothing is said. */
   readonly sites?: number;
   /** Loads the contender once. */

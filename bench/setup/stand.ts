@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Debian } from '../../test/peers/install/debian.ts';
 import { findProgram } from '../../test/peers/install/find-program.ts';
 import { runStep } from '../../test/peers/install/step.ts';
-import { Processes } from '../measure/processes.ts';
+import type { Processes } from '../measure/processes.ts';
 import { prepareChroot } from './chroot.ts';
 import { prepareLoader } from './loader.ts';
 import { preparePackages } from './packages.ts';
