@@ -12,10 +12,14 @@ import { Measurement } from './measure/rounds.ts';
 import type { RowResult } from './measure/rounds.ts';
 import { USAGE, UsageError, parseOptions, pick } from './options.ts';
 import type { Options } from './options.ts';
+import { profileRow } from './profile.ts';
+import { provenance } from './report/provenance.ts';
 import { cells, textTable, voids } from './report/table.ts';
 import { formatVerdict, verdicts } from './report/targets.ts';
+import { writePage } from './report/write.ts';
 import { ROWS } from './rows/index.ts';
 import type { Row } from './rows/row.ts';
+import { buildPortico } from './setup/build.ts';
 import { siteCertificates } from './setup/certificates.ts';
 import { prepareStand } from './setup/stand.ts';
 import type { Stand } from './setup/stand.ts';
@@ -47,7 +51,8 @@ function printResults(results: readonly RowResult[], contenders: readonly Conten
   console.log(
     `\nmedian (least–most), ratio to nginx with the Matrix job\n${textTable(cells(results, contenders, false))}`,
   );
-  console.log(`\nbeside it\n${textTable(cells(results, contenders, true))}`);
+  const beside = cells(results, contenders, true);
+  if (beside.length > 1) console.log(`\nbeside it\n${textTable(beside)}`);
   for (const line of voids(results, contenders)) console.log(`void: ${line}`);
   const judged = results.flatMap(verdicts).filter(({ met }) => met !== null);
   if (judged.length === 0) return;
@@ -57,35 +62,41 @@ function printResults(results: readonly RowResult[], contenders: readonly Conten
 
 async function run(options: Options, processes: Processes): Promise<number> {
   const quick = options.mode === 'quick';
-  const contenders = pick(
-    'contender',
-    CONTENDERS,
-    options.contenders ?? (quick ? QUICK_CONTENDERS : null),
-    ({ id }) => [id],
-  );
+  const ids = options.contenders ?? (quick ? QUICK_CONTENDERS : null);
+  const contenders = pick('contender', CONTENDERS, ids, ({ id }) => [id]);
   const wanted = pick('row', ROWS, options.rows, rowIds);
   const rows = quick && options.rows === null ? wanted.filter((row) => row.quick) : wanted;
+  if (options.save) await buildPortico();
   const stand = await prepareStand(processes);
   try {
     const thorough = await startThoroughBackend(stand);
     const good = await check(stand, contenders, thorough);
-    if (options.mode === 'check') return good.length === contenders.length ? 0 : 1;
-    const measurement = new Measurement({
+    const code = good.length === contenders.length ? 0 : 1;
+    if (options.mode === 'check') return code;
+    const setting = {
       stand,
-      contenders: good,
       rounds: options.rounds,
       seconds: options.seconds,
       backends: { thorough, fast: await startFastBackend(stand) },
-      instance: {},
       sitesDirectory: siteCertificates(stand),
       progress,
-    });
+    };
+    if (options.mode === 'profile') {
+      for (const row of rows) await profileRow(row, setting);
+      return code;
+    }
+    const measurement = new Measurement({ ...setting, contenders: good, instance: {} });
     const results: RowResult[] = [];
-    for (const row of rows) results.push(await measurement.row(row));
+    for (const row of rows) {
+      const started = performance.now();
+      results.push(await measurement.row(row));
+      progress('');
+      console.log(`${row.id}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    }
     await measurement.close();
-    progress('');
     printResults(results, good);
-    return good.length === contenders.length ? 0 : 1;
+    if (options.save) console.log(`\nwritten: ${await writePage(results, await provenance(stand, good, options))}`);
+    return code;
   } finally {
     await processes.stopAll();
     stand.remove();

@@ -55,7 +55,6 @@ http {
   keepalive_requests 1000000000;
   client_max_body_size 200m;
   client_body_buffer_size 128k;
-  client_header_buffer_size 16k;
   server_names_hash_max_size 65536;
   server_names_hash_bucket_size 128;
   ssl_protocols TLSv1.2 TLSv1.3;
@@ -78,7 +77,6 @@ http {
   proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection $connection_upgrade;
   proxy_read_timeout 600s;
-  proxy_buffer_size 16k;
   proxy_buffers 16 32k;
   proxy_busy_buffers_size 64k;
   proxy_max_temp_file_size 0;

@@ -32,7 +32,10 @@ export async function converse(
   });
   const lines = createInterface({ input: running.child.stdout! })[Symbol.asyncIterator]();
   const limit = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error(`${client} said nothing in ${String(options.limitMs)} ms`)), options.limitMs).unref();
+    setTimeout(
+      () => reject(new Error(`${client} said nothing in ${String(options.limitMs)} ms`)),
+      options.limitMs,
+    ).unref();
   });
   // Somebody may not wait for it any more.
   limit.catch(() => undefined);

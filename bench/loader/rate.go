@@ -87,6 +87,7 @@ func rate(args []string) (any, error) {
 	for number := range total {
 		due := begin.Add(time.Duration(float64(number) / *perSecond * float64(time.Second)))
 		sleepUntil(due)
+		late = append(late, time.Since(due).Seconds()*1000)
 		var connection *poised
 		select {
 		case connection = <-idle:
@@ -96,7 +97,6 @@ func rate(args []string) (any, error) {
 			return nil, errors.New("no answer for 20 s")
 		}
 		connection.due = due
-		late = append(late, time.Since(due).Seconds()*1000)
 		if _, err := connection.Write(request); err != nil {
 			return nil, err
 		}

@@ -107,7 +107,8 @@ export class Measurement {
   async #measureCapacity(): Promise<number> {
     const contender = this.#setting.contenders.find(({ id }) => id === 'nginx-matrix');
     const row = SMALL_ROWS.find(({ id }) => id === 'get-h1');
-    if (contender === undefined || row === undefined) throw new Error('nginx with the Matrix job is not among the contenders');
+    if (contender === undefined || row === undefined)
+      throw new Error('nginx with the Matrix job is not among the contenders');
     const rates: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       const sample = await this.#round(row, contender);
@@ -140,8 +141,8 @@ export class Measurement {
 
   async #start(row: Row, contender: Contender): Promise<Instance> {
     const { stand, backends, sitesDirectory } = this.#setting;
-    const count = row.sites ?? 1;
-    if (count === 1) return startInstance(stand, contender, backends[row.backend], this.#setting.instance);
+    const count = row.sites;
+    if (count === undefined) return startInstance(stand, contender, backends[row.backend], this.#setting.instance);
     const directory = await sitesDirectory();
     const sites = Array.from({ length: count }, (_, number) => siteFiles(directory, siteName(number)));
     return startInstance(stand, contender, backends[row.backend], { ...this.#setting.instance, sites });

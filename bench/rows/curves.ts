@@ -87,7 +87,13 @@ const siteRows = [1, 10, 100, 1000, 10_000].map((sites): Row => {
     curve: { ...CURVES.sites, x: sites },
     figures: [
       { id: 'start', title: 'start, ms', unit: 'ms', digits: 0, ...(most ? { atMost: 2000 } : {}) },
-      { id: 'memory', title: 'memory after the handshakes, MB', unit: 'MB', digits: 0, ...(most ? { atMost: 300 } : {}) },
+      {
+        id: 'memory',
+        title: 'memory after the handshakes, MB',
+        unit: 'MB',
+        digits: 0,
+        ...(most ? { atMost: 300 } : {}),
+      },
       { ...cpuFigure({}, 'handshake'), title: 'handshake + one GET, CPU µs' },
     ],
     run: (turn) => throughSites(turn, sites),
@@ -113,7 +119,11 @@ const bodyRows = [0, 1_000, 16_000, 128_000, 1_000_000, 4_000_000, 16_000_000].m
           {
             method: 'POST',
             target: UP,
-            headers: { ...HEADERS, 'Content-Type': 'application/octet-stream', ...(bytes === 0 ? { 'Content-Length': '0' } : {}) },
+            headers: {
+              ...HEADERS,
+              'Content-Type': 'application/octet-stream',
+              ...(bytes === 0 ? { 'Content-Length': '0' } : {}),
+            },
             body: bytes === 0 ? '' : matrixBody(bytes),
           },
         ],

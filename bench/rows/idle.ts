@@ -27,7 +27,11 @@ async function waiting(turn: Turn, flags: readonly string[]): Promise<Sample> {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const after = memoryBytes(instance.running.pid);
     clients.say('count again');
-    const { requests, errors, firstError = '' } = await clients.next<{
+    const {
+      requests,
+      errors,
+      firstError = '',
+    } = await clients.next<{
       requests: number;
       errors: number;
       firstError?: string;

@@ -52,7 +52,7 @@ export interface Row {
   readonly maxRounds?: number;
   /** A point of a curve, instead of a row of the table. */
   readonly curve?: { readonly id: string; readonly title: string; readonly axis: string; readonly x: number };
-  /** Number of sites that the instance serves; 1 when nothing is said. */
+  /** Number of sites that the instance serves, `siteName` each; when nothing is said, it is the usual one. */
   readonly sites?: number;
   /** Loads the contender once. */
   run(turn: Turn): Promise<Sample>;

@@ -6,7 +6,10 @@ import { relayServer } from './tls-server.ts';
 
 /** As much of the package as is used here; it lives in bench/node_modules, which type checks must not depend on. */
 interface Undici {
-  Pool: new (origin: string, options: { connections: number; pipelining: number; keepAliveTimeout: number }) => {
+  Pool: new (
+    origin: string,
+    options: { connections: number; pipelining: number; keepAliveTimeout: number },
+  ) => {
     dispatch(request: DispatchRequest, handler: DispatchHandler): boolean;
   };
 }
@@ -38,7 +41,15 @@ interface DispatchHandler {
 
 const { Pool } = createRequire(import.meta.url)('undici') as Undici;
 /** Fields of one connection only (RFC 9110 §7.6.1). */
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'expect', 'proxy-connection']);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'proxy-connection',
+]);
 const PATIENCE_MS = 600_000;
 
 const { server, setting, serve } = relayServer();
@@ -69,7 +80,9 @@ function handler(response: ServerResponse): DispatchHandler {
     },
     onResponseStart: (_controller, status, headers) => {
       for (const name of HOP_BY_HOP) headers[name] = undefined;
-      const kept = Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
+      const kept = Object.entries(headers).filter(
+        (entry): entry is [string, string | string[]] => entry[1] !== undefined,
+      );
       response.writeHead(status, Object.fromEntries(kept));
     },
     onResponseData: (controller, chunk) => {
