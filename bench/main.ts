@@ -2,9 +2,10 @@
  * Portico side by side with other proxies: `npm run bench`. Prepares what it needs, checks every contender for correct
  * answers, measures, and prints or writes the tables. Whatever it starts is ended with it.
  */
+import { InstallError } from '../test/peers/install/step.ts';
 import { startFastBackend } from './backends/fast.ts';
 import { startThoroughBackend } from './backends/thorough.ts';
-import { checkContender } from './check/answers.ts';
+import { checkAll } from './check/all.ts';
 import { CONTENDERS, QUICK_CONTENDERS } from './contenders/index.ts';
 import type { Contender } from './contenders/contender.ts';
 import { Processes } from './measure/processes.ts';
@@ -22,29 +23,14 @@ import type { Row } from './rows/row.ts';
 import { buildPortico } from './setup/build.ts';
 import { siteCertificates } from './setup/certificates.ts';
 import { prepareStand } from './setup/stand.ts';
-import type { Stand } from './setup/stand.ts';
+
+/** Spent at most on waiting for a calm machine and on repeated rounds, so that the short form stays short. */
+const QUICK_PATIENCE_MS = 20_000;
+const PATIENCE_MS = 5 * 60_000;
 
 /** A line that the next one replaces, where somebody watches. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
-}
-
-async function check(stand: Stand, contenders: readonly Contender[], thoroughPort: number): Promise<Contender[]> {
-  const good: Contender[] = [];
-  for (const contender of contenders) {
-    progress(`checking ${contender.title}`);
-    let wrong: string[];
-    try {
-      wrong = await checkContender(stand, contender, thoroughPort);
-    } catch (error) {
-      wrong = [error instanceof Error ? error.message : String(error)];
-    }
-    progress('');
-    console.log(`${contender.title}: ${wrong.length === 0 ? 'answers correctly' : 'ANSWERS WRONGLY, and is left out'}`);
-    for (const line of wrong) console.log(`  ${line}`);
-    if (wrong.length === 0) good.push(contender);
-  }
-  return good;
 }
 
 function printResults(results: readonly RowResult[], contenders: readonly Contender[]): void {
@@ -67,10 +53,10 @@ async function run(options: Options, processes: Processes): Promise<number> {
   const wanted = pick('row', ROWS, options.rows, rowIds);
   const rows = quick && options.rows === null ? wanted.filter((row) => row.quick) : wanted;
   if (options.save) await buildPortico();
-  const stand = await prepareStand(processes);
+  const stand = await prepareStand(processes, options.mode !== 'check');
   try {
     const thorough = await startThoroughBackend(stand);
-    const good = await check(stand, contenders, thorough);
+    const good = await checkAll(stand, contenders, thorough, progress);
     const code = good.length === contenders.length ? 0 : 1;
     if (options.mode === 'check') return code;
     const setting = {
@@ -79,6 +65,7 @@ async function run(options: Options, processes: Processes): Promise<number> {
       seconds: options.seconds,
       backends: { thorough, fast: await startFastBackend(stand) },
       sitesDirectory: siteCertificates(stand),
+      patienceMs: quick ? QUICK_PATIENCE_MS : PATIENCE_MS,
       progress,
     };
     if (options.mode === 'profile') {
@@ -120,7 +107,8 @@ try {
   if (options.mode === 'help') console.log(USAGE);
   else process.exitCode = await run(options, processes);
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`bench: ${error.message}\n\n${USAGE}`);
-  process.exitCode = 2;
+  if (error instanceof UsageError) console.error(`bench: ${error.message}\n\n${USAGE}`);
+  else if (error instanceof InstallError) console.error(`bench: ${error.message}`);
+  else console.error(error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -60,8 +60,14 @@ ${headers}${longer}    location / { return 200 '${SMALL_BODY}'; }
 `;
 }
 
-/** Starts it on the load's CPU and returns its port. */
+/**
+ * Starts it on the load's CPU and returns its port.
+ *
+ * @throws Error when there is no chroot to start it in
+ */
 export async function startFastBackend(stand: Stand): Promise<number> {
+  const why = stand.missing.get('chroot');
+  if (why !== undefined) throw new Error(`nothing can be timed without nginx as the backend: ${why}`);
   const directory = join(stand.directory, 'fast-backend');
   mkdirSync(join(directory, 'files'), { recursive: true, mode: 0o755 });
   for (const [index, [, bytes]] of LONGER_ANSWERS.entries()) {

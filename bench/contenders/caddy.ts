@@ -44,6 +44,7 @@ export function caddyConfig(setting: CaddySetting): string {
 export const caddy: Contender = {
   id: 'caddy',
   title: 'Caddy',
+  origin: 'chroot',
   speaks: new Set(['h1', 'h2', 'websocket']),
   manySites: true,
   version: async (stand) => {

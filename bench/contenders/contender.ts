@@ -1,6 +1,6 @@
 /** What a contender is: a proxy that can be written a config for, started, and told apart by what it speaks. */
 import type { Launch } from '../measure/processes.ts';
-import type { Stand } from '../setup/stand.ts';
+import type { Origin, Stand } from '../setup/stand.ts';
 
 /** What a row needs a contender to speak towards clients. */
 export type Protocol = 'h1' | 'h2' | 'websocket';
@@ -37,6 +37,7 @@ export interface Contender {
   readonly id: string;
   /** For people. */
   readonly title: string;
+  readonly origin: Origin;
   readonly speaks: ReadonlySet<Protocol>;
   /** Can be given thousands of sites. */
   readonly manySites: boolean;

@@ -40,6 +40,7 @@ backend homeserver
 export const haproxy: Contender = {
   id: 'haproxy',
   title: 'HAProxy',
+  origin: 'chroot',
   speaks: new Set(['h1', 'h2', 'websocket']),
   manySites: true,
   version: async (stand) => {

@@ -123,6 +123,7 @@ function nginx(id: string, title: string, job: { patterns: readonly string[]; lo
   return {
     id,
     title,
+    origin: 'chroot',
     speaks: new Set(['h1', 'h2', 'websocket']),
     manySites: true,
     version,

@@ -9,6 +9,7 @@ function relay(id: string, packageName: string, speaks: readonly Protocol[]): Co
   return {
     id,
     title: packageName,
+    origin: 'npm',
     speaks: new Set(speaks),
     manySites: false,
     version: () => {

@@ -46,6 +46,7 @@ export function porticoConfig(place: Pick<Place, 'directory' | 'port' | 'backend
 export const portico: Contender = {
   id: 'portico',
   title: 'Portico',
+  origin: 'checkout',
   speaks: new Set(['h1', 'h2', 'websocket']),
   manySites: true,
   version: () =>

@@ -13,6 +13,8 @@ export interface ProcessStat {
   readonly parent: number;
   /** User and system time of all its threads, in microseconds. */
   readonly cpuMicros: number;
+  /** The same of its children that have ended, and of theirs. */
+  readonly endedMicros: number;
 }
 
 /** Parses /proc/PID/stat. The name in parentheses may itself hold spaces and parentheses. */
@@ -20,12 +22,20 @@ export function parseStat(text: string): ProcessStat {
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   const pid = Number.parseInt(text, 10);
-  // Counted from the state, field 3: parent is 4, utime 14, stime 15.
-  const [parent, user, system] = [fields[1], fields[11], fields[12]].map(Number);
-  if (end < 0 || [pid, parent, user, system].some((value) => value === undefined || !Number.isInteger(value))) {
+  // Counted from the state, field 3: parent is 4; utime, stime, cutime, cstime are 14 to 17.
+  const [parent, user, system, endedUser, endedSystem] = [fields[1], ...fields.slice(11, 15)].map(Number);
+  if (
+    end < 0 ||
+    [pid, parent, user, system, endedUser, endedSystem].some((value) => value === undefined || !Number.isInteger(value))
+  ) {
     throw new Error(`not a line of /proc/PID/stat: ${text.slice(0, 80)}`);
   }
-  return { pid, parent: parent!, cpuMicros: (user! + system!) * TICK_MICROS };
+  return {
+    pid,
+    parent: parent!,
+    cpuMicros: (user! + system!) * TICK_MICROS,
+    endedMicros: (endedUser! + endedSystem!) * TICK_MICROS,
+  };
 }
 
 /** The value in bytes of a line such as `Rss:  123 kB`; 0 when it is not there. */
@@ -73,6 +83,11 @@ export function cpuMicros(root: number): number {
   const tree = treeOf(root, everyProcess());
   if (tree.length === 0) throw new Error(`process ${root} has ended`);
   return tree.reduce((sum, process) => sum + process.cpuMicros, 0);
+}
+
+/** CPU time of a process and of everything it ever started, ended or not, in microseconds. */
+export function familyMicros(root: number): number {
+  return treeOf(root, everyProcess()).reduce((sum, process) => sum + process.cpuMicros + process.endedMicros, 0);
 }
 
 /**

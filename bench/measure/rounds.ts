@@ -6,12 +6,17 @@ import type { Row, Sample } from '../rows/row.ts';
 import { SMALL_ROWS } from '../rows/small.ts';
 import { siteName } from '../setup/site-names.ts';
 import type { Stand } from '../setup/stand.ts';
+import { MOST_FOREIGN, foreignSince, moment, untilCalm } from './machine.ts';
 import { median, summarise, turnOrder } from './statistics.ts';
 import type { Summary } from './statistics.ts';
 
 /** What a contender gave in a row: its figures by id, or why there are none. */
 export type Entry =
-  | { readonly figures: Readonly<Record<string, Summary>> }
+  | {
+      readonly figures: Readonly<Record<string, Summary>>;
+      /** Rounds in which others used the machine too; left out when there was none. */
+      readonly disturbed?: number;
+    }
   /** An error in any round makes all of them worthless: a proxy that answers wrongly may do so quickly. */
   | { readonly void: string };
 
@@ -31,6 +36,8 @@ export interface Rounds {
   readonly backends: Readonly<Record<Row['backend'], number>>;
   /** Directory with certificates of many sites; made when a row wants them. */
   readonly sitesDirectory: () => Promise<string>;
+  /** Time in all that may be spent waiting for a calm machine and repeating rounds that were disturbed. */
+  readonly patienceMs: number;
   /** How instances differ from the usual: flags for Node. */
   readonly instance: InstanceOptions;
   /** Told what is being done. */
@@ -47,10 +54,12 @@ export class Measurement {
   readonly #setting: Rounds;
   readonly #shared = new Map<string, Instance>();
   readonly #warm = new Set<string>();
+  #patienceMs: number;
   #capacity: Promise<number> | null = null;
 
   constructor(setting: Rounds) {
     this.#setting = setting;
+    this.#patienceMs = setting.patienceMs;
   }
 
   /** Measures a row with all contenders that speak what it needs. */
@@ -59,13 +68,13 @@ export class Measurement {
     const able = contenders.filter(
       ({ speaks, manySites }) => speaks.has(row.needs) && ((row.sites ?? 1) === 1 || manySites),
     );
-    const samples = new Map<string, Sample[]>(able.map(({ id }) => [id, []]));
+    const samples = new Map<string, CountedSample[]>(able.map(({ id }) => [id, []]));
     const voids = new Map<string, string>();
     for (let round = 0; round < Math.min(rounds, row.maxRounds ?? rounds); round += 1) {
       for (const contender of turnOrder(able, round)) {
         if (voids.has(contender.id)) continue;
         this.#setting.progress(`${row.title}: round ${String(round + 1)}, ${contender.title}`);
-        const sample = await this.#round(row, contender);
+        const sample = await this.#calmRound(row, contender);
         if (typeof sample === 'string') voids.set(contender.id, sample);
         else samples.get(contender.id)!.push(sample);
       }
@@ -73,7 +82,7 @@ export class Measurement {
     const entries = new Map(
       able.map(({ id }): [string, Entry] => {
         const why = voids.get(id);
-        return [id, why === undefined ? { figures: figuresOf(row, samples.get(id)!) } : { void: why }];
+        return [id, why === undefined ? entryOf(row, samples.get(id)!) : { void: why }];
       }),
     );
     return { row, entries };
@@ -83,6 +92,21 @@ export class Measurement {
   async close(): Promise<void> {
     await Promise.all([...this.#shared.values()].map((instance) => instance.stop()));
     this.#shared.clear();
+  }
+
+  /** A round on a machine that is ours, as far as patience goes. */
+  async #calmRound(row: Row, contender: Contender): Promise<CountedSample | string> {
+    for (;;) {
+      const started = performance.now();
+      await untilCalm(this.#patienceMs);
+      const waited = performance.now() - started;
+      const before = moment();
+      const sample = await this.#round(row, contender);
+      if (typeof sample === 'string') return sample;
+      const disturbed = foreignSince(before) > MOST_FOREIGN;
+      if (!disturbed || this.#patienceMs <= 0) return { ...sample, disturbed };
+      this.#patienceMs -= waited + (performance.now() - before.at);
+    }
   }
 
   /** One round; a text says what went wrong. */
@@ -147,6 +171,16 @@ export class Measurement {
     const sites = Array.from({ length: count }, (_, number) => siteFiles(directory, siteName(number)));
     return startInstance(stand, contender, backends[row.backend], { ...this.#setting.instance, sites });
   }
+}
+
+/** A sample of a round, and whether others used the machine meanwhile. */
+interface CountedSample extends Sample {
+  readonly disturbed: boolean;
+}
+
+function entryOf(row: Row, samples: readonly CountedSample[]): Entry {
+  const disturbed = samples.filter((sample) => sample.disturbed).length;
+  return { figures: figuresOf(row, samples), ...(disturbed > 0 ? { disturbed } : {}) };
 }
 
 function figuresOf(row: Row, samples: readonly Sample[]): Record<string, Summary> {

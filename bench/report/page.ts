@@ -36,7 +36,7 @@ export function benchmarkPage(kept: Kept): string {
       )
       .join('\n'),
     '## All figures',
-    'Median of the rounds, least and most in parentheses, ratio to nginx with the Matrix job. `void`: the contender made a mistake under this load; `–`: it does not speak what the row needs.',
+    'Median of the rounds, least and most in parentheses, ratio to nginx with the Matrix job. `~`: other work disturbed some of the rounds; `void`: the contender made a mistake under this load; `–`: it does not speak what the row needs.',
     markdownTable(cells(tables, used, false)),
     broken.length === 0 ? '' : `Void:\n\n${broken.map((line) => `- ${oneLine(line)}`).join('\n')}`,
     'What passed in the same rounds. This depends on load generator and backend as much as on the contender, and is no measure of it.',
@@ -130,4 +130,5 @@ it.
 - Many sites: a certificate and key in files for each, handshakes spread over all of them; start is from the start of the process until it
   takes connections. The Matrix rules are left out for nginx here.
 - Open connections: ${String(4000)} requests a second that go through all of them in turn.
+- A round in which others took more than 15 % of a CPU is repeated, for as long as the run has patience.
 - Differences of a few per cent between runs are noise; compare within a row.`;

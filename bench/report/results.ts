@@ -55,7 +55,7 @@ function rounded(entry: Entry): Entry {
     id,
     { median: round(median), min: round(min), max: round(max), rounds },
   ]);
-  return { figures: Object.fromEntries(figures) as Extract<Entry, { figures: unknown }>['figures'] };
+  return { ...entry, figures: Object.fromEntries(figures) as Extract<Entry, { figures: unknown }>['figures'] };
 }
 
 /** The kept rows that are still defined, in their order. */

@@ -12,7 +12,7 @@ export function formatNumber(value: number, digits: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** `18.4 (17.9–19.0) 0.91×`: median, least and most, ratio to the yardstick. */
+/** `18.4 (17.9–19.0) 0.91×`: median, least and most, ratio to the yardstick; `~` before it: the machine was not calm. */
 export function formatEntry(entry: Entry | undefined, figure: Figure, yardstick: Entry | undefined): string {
   if (entry === undefined) return '–';
   if ('void' in entry) return 'void';
@@ -22,7 +22,9 @@ export function formatEntry(entry: Entry | undefined, figure: Figure, yardstick:
   const [middle = '', least = '', most = ''] = numbers;
   const base = medianOf(yardstick, figure.id);
   const ratio = base === null || base === 0 || figure.aside === true ? '' : ` ${(summary.median / base).toFixed(2)}×`;
-  return `${middle}${summary.rounds > 1 ? ` (${least}–${most})` : ''}${ratio}`;
+  // Others used the machine meanwhile, and patience was at its end.
+  const mark = entry.disturbed === undefined ? '' : '~';
+  return `${mark}${middle}${summary.rounds > 1 ? ` (${least}–${most})` : ''}${ratio}`;
 }
 
 /** A table of plain text: columns as wide as they must be, the first to the left, the others to the right. */

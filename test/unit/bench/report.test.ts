@@ -33,7 +33,7 @@ function row(figures: readonly Figure[] = [CPU], more: Partial<Row> = {}): Row {
 
 function contender(id: string): Contender {
   return {
-    ...{ id, title: id.toUpperCase(), speaks: new Set(['h1'] as const), manySites: true },
+    ...{ id, title: id.toUpperCase(), speaks: new Set(['h1'] as const), manySites: true, origin: 'chroot' },
     version: () => Promise.resolve('1'),
     prepare: () => ({ command: id, args: [] }),
   };
@@ -48,6 +48,10 @@ const result = (entries: Readonly<Record<string, Entry>>, of = row()): RowResult
 describe('an entry of a table', () => {
   it('has median, least, most and the ratio to nginx', () => {
     expect(formatEntry(entry(18, 19.25, 17), CPU, entry(20))).toBe('18.0 (17.0–19.3) 0.90×');
+  });
+
+  it('is marked when others used the machine', () => {
+    expect(formatEntry({ ...entry(18), disturbed: 1 }, CPU, entry(20))).toBe('~18.0 0.90×');
   });
 
   it('has no ratio without nginx, nor for what is told beside', () => {
