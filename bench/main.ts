@@ -76,9 +76,11 @@ async function run(options: Options, processes: Processes): Promise<number> {
     const results: RowResult[] = [];
     for (const row of rows) {
       const started = performance.now();
-      results.push(await measurement.row(row));
+      const result = await measurement.row(row);
+      results.push(result);
       progress('');
-      console.log(`${row.id}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      console.log(`${row.id}: ${seconds} s; others took up to ${(result.foreign * 100).toFixed(0)} % of a CPU`);
     }
     await measurement.close();
     printResults(results, good);

@@ -4,7 +4,7 @@ import { parseBusyMicros } from './busy.ts';
 import { familyMicros } from './proc.ts';
 
 /** Others may take so much of a CPU before a round counts as disturbed. */
-export const MOST_FOREIGN = 0.15;
+export const MOST_FOREIGN = 0.2;
 const PROBE_MS = 400;
 
 /** A moment, to look back to. */

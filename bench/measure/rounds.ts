@@ -24,6 +24,8 @@ export type Entry =
 export interface RowResult {
   readonly row: Row;
   readonly entries: ReadonlyMap<string, Entry>;
+  /** CPUs that others took in the round in which they took the most; 0.1 is a tenth of one. */
+  readonly foreign: number;
 }
 
 /** How it is measured. */
@@ -85,7 +87,8 @@ export class Measurement {
         return [id, why === undefined ? entryOf(row, samples.get(id)!) : { void: why }];
       }),
     );
-    return { row, entries };
+    const foreign = Math.max(0, ...[...samples.values()].flat().map((sample) => sample.foreign));
+    return { row, entries, foreign };
   }
 
   /** Ends the instances that served several rows. */
@@ -103,8 +106,8 @@ export class Measurement {
       const before = moment();
       const sample = await this.#round(row, contender);
       if (typeof sample === 'string') return sample;
-      const disturbed = foreignSince(before) > MOST_FOREIGN;
-      if (!disturbed || this.#patienceMs <= 0) return { ...sample, disturbed };
+      const foreign = foreignSince(before);
+      if (foreign <= MOST_FOREIGN || this.#patienceMs <= 0) return { ...sample, foreign };
       this.#patienceMs -= waited + (performance.now() - before.at);
     }
   }
@@ -173,13 +176,13 @@ export class Measurement {
   }
 }
 
-/** A sample of a round, and whether others used the machine meanwhile. */
+/** A sample of a round, and the CPUs that others took meanwhile. */
 interface CountedSample extends Sample {
-  readonly disturbed: boolean;
+  readonly foreign: number;
 }
 
 function entryOf(row: Row, samples: readonly CountedSample[]): Entry {
-  const disturbed = samples.filter((sample) => sample.disturbed).length;
+  const disturbed = samples.filter(({ foreign }) => foreign > MOST_FOREIGN).length;
   return { figures: figuresOf(row, samples), ...(disturbed > 0 ? { disturbed } : {}) };
 }
 

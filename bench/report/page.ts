@@ -130,5 +130,5 @@ it.
 - Many sites: a certificate and key in files for each, handshakes spread over all of them; start is from the start of the process until it
   takes connections. The Matrix rules are left out for nginx here.
 - Open connections: ${String(4000)} requests a second that go through all of them in turn.
-- A round in which others took more than 15 % of a CPU is repeated, for as long as the run has patience.
+- A round in which others took more than 20 % of a CPU is repeated, for as long as the run has patience.
 - Differences of a few per cent between runs are noise; compare within a row.`;

@@ -62,6 +62,6 @@ function rounded(entry: Entry): Entry {
 export function resultsOf(kept: Kept, rows: readonly Row[]): RowResult[] {
   return rows.flatMap((row) => {
     const entry = kept[row.id];
-    return entry === undefined ? [] : [{ row, entries: new Map(Object.entries(entry.entries)) }];
+    return entry === undefined ? [] : [{ row, entries: new Map(Object.entries(entry.entries)), foreign: 0 }];
   });
 }

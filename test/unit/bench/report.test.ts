@@ -43,6 +43,7 @@ const entry = (...values: number[]): Entry => ({ figures: { cpu: summarise(value
 const result = (entries: Readonly<Record<string, Entry>>, of = row()): RowResult => ({
   row: of,
   entries: new Map(Object.entries(entries)),
+  foreign: 0,
 });
 
 describe('an entry of a table', () => {
