@@ -107,7 +107,8 @@ export class Measurement {
       const sample = await this.#round(row, contender);
       if (typeof sample === 'string') return sample;
       const foreign = foreignSince(before);
-      if (foreign <= MOST_FOREIGN || this.#patienceMs <= 0) return { ...sample, foreign };
+      const disturbed = foreign > MOST_FOREIGN || sample.unsound === true;
+      if (!disturbed || this.#patienceMs <= 0) return { ...sample, foreign, disturbed };
       this.#patienceMs -= waited + (performance.now() - before.at);
     }
   }
@@ -179,10 +180,12 @@ export class Measurement {
 /** A sample of a round, and the CPUs that others took meanwhile. */
 interface CountedSample extends Sample {
   readonly foreign: number;
+  /** They took too much, or the load was not what it should have been. */
+  readonly disturbed: boolean;
 }
 
 function entryOf(row: Row, samples: readonly CountedSample[]): Entry {
-  const disturbed = samples.filter(({ foreign }) => foreign > MOST_FOREIGN).length;
+  const disturbed = samples.filter((sample) => sample.disturbed).length;
   return { figures: figuresOf(row, samples), ...(disturbed > 0 ? { disturbed } : {}) };
 }
 

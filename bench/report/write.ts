@@ -13,8 +13,8 @@ import { svgPlot } from './svg.ts';
 
 const DOCS = join(import.meta.dirname, '..', '..', 'docs');
 
-/** Puts the rows of a run beside what is kept and writes everything anew. Returns the path of the page. */
-export async function writePage(results: readonly RowResult[], from: Provenance, docs = DOCS): Promise<string> {
+/** Puts the rows of a run beside what is kept and writes everything anew. */
+export async function writePage(results: readonly RowResult[], from: Provenance, docs = DOCS): Promise<void> {
   const directory = join(docs, 'benchmarks');
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'results.json');
@@ -24,9 +24,7 @@ export async function writePage(results: readonly RowResult[], from: Provenance,
   for (const { file: name, plot } of plotsOf(resultsOf(kept, ROWS), CONTENDERS)) {
     writeFileSync(join(directory, name), svgPlot(plot));
   }
-  const page = join(docs, 'benchmarks.md');
-  await writeFormatted(page, benchmarkPage(kept));
-  return page;
+  await writeFormatted(join(docs, 'benchmarks.md'), benchmarkPage(kept));
 }
 
 async function writeFormatted(path: string, text: string): Promise<void> {

@@ -25,6 +25,8 @@ export interface Figure {
 export interface Sample extends Outcome {
   /** By id. */
   readonly figures: Readonly<Record<string, number>>;
+  /** The load generator itself was late: as bad as if others had used the machine. */
+  readonly unsound?: boolean;
 }
 
 /** What a row knows when it loads a contender. */
