@@ -11,6 +11,8 @@ import { formatEntry, textTable } from './report/table.ts';
 import type { Row } from './rows/row.ts';
 
 const TOP = 30;
+/** Regular expressions are named by their whole text. */
+const LONGEST_NAME = 60;
 
 /** Loads Portico with a row and prints its figures and its most expensive functions. The profile is kept. */
 export async function profileRow(row: Row, setting: Omit<Rounds, 'instance' | 'contenders'>): Promise<void> {
@@ -29,7 +31,7 @@ export async function profileRow(row: Row, setting: Omit<Rounds, 'instance' | 'c
     const path = join(directory, name);
     const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile).slice(0, TOP);
     const lines = times.map(({ name: title, place, micros, share }) => [
-      title,
+      title.slice(0, LONGEST_NAME),
       `${(share * 100).toFixed(1)} %`,
       `${(micros / 1000).toFixed(0)} ms`,
       place,

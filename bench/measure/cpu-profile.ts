@@ -32,7 +32,7 @@ export function selfTimes(profile: CpuProfile): SelfTime[] {
     // A delta leads to its sample: the time is that of the stack seen then.
     const delta = Math.max(0, profile.timeDeltas[index] ?? 0);
     const name = frame.functionName === '' ? '(anonymous)' : frame.functionName;
-    const file = frame.url.replace(/^.*\/(?=(?:src|node_modules|bench)\/)/, '');
+    const file = frame.url.replace(/^.*\/(?=(?:src|dist|node_modules|bench)\/)/, '');
     const place = file === '' ? '' : `${file}:${String(frame.lineNumber + 1)}`;
     const key = `${name} ${place}`;
     micros.set(key, { name, place, share: 0, micros: (micros.get(key)?.micros ?? 0) + delta });
