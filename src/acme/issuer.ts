@@ -88,30 +88,3 @@ export function mayTryNextIssuer(error: unknown): boolean {
   if (error instanceof AcmeProblem) return !isAboutTheName(error);
   return error instanceof PorticoError && AUTHORITY_CODES.has(error.code);
 }
-
-/**
- * Asks authorities in order of preference until one issues.
- *
- * @param issuers - the most preferred first; never empty
- * @param ask - one complete attempt at one authority
- * @param onFallback - called before the next one is asked
- * @throws what the *first* authority said, when all failed or its failure would meet the others as well: it is the preferred one,
- * so its word is what a person must act on
- */
-export async function firstIssuer<Issuer, Result>(
-  issuers: readonly Issuer[],
-  ask: (issuer: Issuer) => Promise<Result>,
-  onFallback: (failed: Issuer, error: unknown) => void,
-): Promise<Result> {
-  const failures: unknown[] = [];
-  for (const [index, issuer] of issuers.entries()) {
-    try {
-      return await ask(issuer);
-    } catch (error) {
-      failures.push(error);
-      if (!mayTryNextIssuer(error)) break;
-      if (index < issuers.length - 1) onFallback(issuer, error);
-    }
-  }
-  throw failures[0];
-}

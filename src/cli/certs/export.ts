@@ -158,11 +158,11 @@ async function fromAcme(name: string, config: Config, store: Store): Promise<Cer
   const { found } = await readStoredCertificates(store, (problem) => problems.push(problem));
   const planned = new Set(acmeOutline(config).certificates.map(({ id }) => id));
   const usable = [...found.values()].filter(
-    ({ certificate }) => coversName(certificate.names, name) && validityProblem(certificate, systemClock.now()) === null,
+    ({ certificate }) =>
+      coversName(certificate.names, name) && validityProblem(certificate, systemClock.now()) === null,
   );
   const [best] = usable.sort(
-    (a, b) =>
-      Number(planned.has(b.id)) - Number(planned.has(a.id)) || b.certificate.notAfter - a.certificate.notAfter,
+    (a, b) => Number(planned.has(b.id)) - Number(planned.has(a.id)) || b.certificate.notAfter - a.certificate.notAfter,
   );
   const unreadable = problems.find(({ code }) => code === 'ACME_STATE_UNREADABLE');
   if (best === undefined && unreadable !== undefined) throw unreadable;
