@@ -17,6 +17,8 @@ export interface SourcesOptions {
   readonly clock: Clock;
   /** Hears of certificates that could not be renewed or re-read; the ones in use stay. */
   readonly onProblem: (problem: PorticoError, names: readonly string[]) => void;
+  /** Asked after files and the local CA; null without ACME. */
+  readonly acme?: CertificateSource | null;
 }
 
 /** The sources of a config, in the order they are asked. */
@@ -42,6 +44,7 @@ export async function openSources(options: SourcesOptions): Promise<CertificateS
     localCaPem = ca.caPem;
     sources.push(new LocalCaSource({ ca, names: localNames, onProblem }));
   }
+  if (options.acme !== undefined && options.acme !== null) sources.push(options.acme);
   return {
     sources,
     localCaPem,
@@ -52,7 +55,7 @@ export async function openSources(options: SourcesOptions): Promise<CertificateS
 }
 
 /**
- * One certificate for each name, without repeats.
+ * One certificate for each name, without repeats. Names whose certificate is still to come are left out: the rest must not wait.
  * @throws PorticoError `CERT_NO_SOURCE`, and what a source throws
  */
 export async function collectCertificates(
@@ -62,18 +65,18 @@ export async function collectCertificates(
   const found = new Map<string, CertificateData>();
   for (const name of names) {
     const certificate = await firstAnswer(name, sources);
-    found.set(certificate.id, certificate);
+    if (certificate !== 'pending') found.set(certificate.id, certificate);
   }
   return [...found.values()];
 }
 
-async function firstAnswer(name: string, sources: readonly CertificateSource[]): Promise<CertificateData> {
+async function firstAnswer(name: string, sources: readonly CertificateSource[]): Promise<CertificateData | 'pending'> {
   for (const source of sources) {
     const certificate = await source.certificateFor(name);
     if (certificate !== null) return certificate;
   }
   throw new PorticoError('CERT_NO_SOURCE', `No certificate source answers for ${name}.`, {
-    fix: 'List the name under "certificates" with files or local_ca: true.',
+    fix: 'Add the section "acme", or list the name under "certificates" with files or local_ca: true.',
   });
 }
 

@@ -17,6 +17,13 @@ const COMMANDS = new Map<string, CommandEntry>([
     { summary: 'read the config and print every problem', load: async () => (await import('./check.ts')).checkCommand },
   ],
   [
+    'plan',
+    {
+      summary: 'what follows from the config and the DNS: names, records, ports, documents',
+      load: async () => (await import('./plan.ts')).planCommand,
+    },
+  ],
+  [
     'resolve',
     {
       summary: 'show how peers get from a server name to an address',

@@ -177,11 +177,7 @@ export const CONFIG_CODES = {
   },
   CONFIG_NO_CERTIFICATE: {
     meaning: 'No certificate source is configured for a name that peers or clients will ask for.',
-    fix: 'List the name under certificates, with files or local_ca, or add an acme section.',
-  },
-  CONFIG_ACME_NOT_YET: {
-    meaning: 'The certificate would have to come from ACME, and this version cannot obtain certificates by ACME yet.',
-    fix: 'Until the next release, list the name under certificates with files (for instance those of certbot) or local_ca.',
+    fix: 'Add an acme section, or list the name under certificates with files or local_ca.',
   },
   CONFIG_CERTIFICATE_LISTED_TWICE: {
     meaning: 'A name stands in two entries of certificates.',
@@ -253,8 +249,9 @@ export const CONFIG_CODES = {
     fix: 'Put eab, profile, preferred_chain and ca_file inside each issuer, and get the eab values from the authority.',
   },
   CONFIG_ACME_CHALLENGE: {
-    meaning: 'The challenges do not fit: dns-01 without dns, or no listener on which the others could be answered.',
-    fix: 'Add acme.dns, a listener, or other challenges.',
+    meaning:
+      'The challenges do not fit: dns-01 without dns, no listener on which the others could be answered, or a name (a wildcard, an address, a base domain answered elsewhere) that none of them can prove.',
+    fix: 'Add acme.dns and dns-01, a listener, or other challenges; or give the name a certificate from files.',
   },
   CONFIG_LIMIT_TOO_LOW: {
     meaning: 'Warning: a limit is so low that it cuts working homeservers, clients or peers.',

@@ -28,12 +28,14 @@ const CERTIFICATES = `certificates:
 #  - names: [example.com]
 #    files:
 #      chain: /etc/letsencrypt/live/example.com/fullchain.pem
-#      key: /etc/letsencrypt/live/example.com/privkey.pem`;
+#      key: /etc/letsencrypt/live/example.com/privkey.pem
+#  - names: [example.com, "*.example.com"]
+#    acme: true`;
 
 const LOCAL_CA_REASON =
   'The local CA makes this example work without any other program: right for a first try and for private networks, where ' +
-  'clients and peers are told to trust it (local_ca/ca.pem in store.path). On the internet use files instead, for ' +
-  'instance those of certbot; obtaining certificates by ACME itself comes with the next release.';
+  'clients and peers are told to trust it (local_ca/ca.pem in store.path). On the internet remove the entry and add the ' +
+  'section acme below, or use files of another program.';
 
 /** The whole file. */
 export function exampleConfig(schema: SchemaNode): string {

@@ -6,24 +6,27 @@ import { sectionCheck } from './check.ts';
 
 /** A name without a source would be refused in the handshake, and nobody would know why. */
 export const everyNameHasSource = sectionCheck(['sites', 'certificates', 'acme'], ({ sites, certificates, acme }) => {
+  if (acme !== undefined) return [];
   const listed = certificates.flatMap((entry) => entry.names);
   return sites.flatMap((site, index): Finding[] => {
     const names = certificateNamesOfSite(site).filter((name) => !coversName(listed, name));
-    const [first] = names;
-    if (first === undefined) return [];
+    if (names.length === 0) return [];
     const entry = `{names: [${names.map((name) => (/[:*]/.test(name) ? `"${name}"` : name)).join(', ')}]`;
-    const files = `${entry}, files: {chain: fullchain.pem, key: privkey.pem}}`;
-    const localCa = `${entry}, local_ca: true}`;
-    if (acme !== undefined) {
-      const message = `the certificate for ${list(names)} would come from ACME, and this version cannot obtain certificates by ACME yet (the next release brings it)`;
-      const fix = `until then, add under certificates: ${files} (another ACME program can make the files), or for tests: ${localCa}`;
-      return [errorAt(['sites', index, 'server_name'], 'CONFIG_ACME_NOT_YET', message, fix)];
-    }
     const message = `no certificate source for ${list(names)}`;
-    const fix = `three ways: add under certificates ${files}; or for tests ${localCa}; or a section acme: {agree_to_terms: true} (from the next release on)`;
+    const fix = `three ways: a section acme: {agree_to_terms: true} for certificates from Let's Encrypt; or under certificates ${entry}, files: {chain: fullchain.pem, key: privkey.pem}}; or for tests ${entry}, local_ca: true}`;
     return [errorAt(['sites', index, 'server_name'], 'CONFIG_NO_CERTIFICATE', message, fix)];
   });
 });
+
+/** `acme: true` says which names share a certificate; how it is obtained stands in the section `acme`. */
+export const acmeEntriesHaveSection = sectionCheck(['certificates', 'acme'], ({ certificates, acme }) =>
+  certificates.flatMap((entry, index): Finding[] => {
+    if (acme !== undefined || entry.source !== 'acme') return [];
+    const message = `the certificate for ${list(entry.names)} is to come from ACME, but there is no section acme`;
+    const fix = 'add acme: {agree_to_terms: true}, or use files or local_ca: true';
+    return [errorAt(['certificates', index, 'acme'], 'CONFIG_NO_CERTIFICATE', message, fix)];
+  }),
+);
 
 /** The same name in two entries leaves open which certificate is served. */
 export const namesListedOnce = sectionCheck(['certificates'], ({ certificates }) => {

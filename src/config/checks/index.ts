@@ -1,7 +1,12 @@
 /** All cross-checks, in the order they run. */
-import { challengesPossible, issuersComplete, secretsPresent, termsAgreed } from './acme.ts';
+import { challengesPossible, everyNameProvable, issuersComplete, secretsPresent, termsAgreed } from './acme.ts';
 import { certificateFiles } from './certificate-files.ts';
-import { defaultNameHasCertificate, everyNameHasSource, namesListedOnce } from './certificate-sources.ts';
+import {
+  acmeEntriesHaveSection,
+  defaultNameHasCertificate,
+  everyNameHasSource,
+  namesListedOnce,
+} from './certificate-sources.ts';
 import type { SectionCheck, SiteCheck } from './check.ts';
 import { delegatedNameFits, delegationIsPossible } from './delegation.ts';
 import { clientDocumentKeys, supportDocument } from './documents.ts';
@@ -31,6 +36,7 @@ export const CHECKS: readonly SectionCheck[] = [
   listenersDoNotClash,
   namesListedOnce,
   everyNameHasSource,
+  acmeEntriesHaveSection,
   certificateFiles,
   defaultNameHasCertificate,
   exportNames,
@@ -38,6 +44,7 @@ export const CHECKS: readonly SectionCheck[] = [
   termsAgreed,
   issuersComplete,
   challengesPossible,
+  everyNameProvable,
   acmeTrust,
   secretsPresent,
   limitsHighEnough,

@@ -1,7 +1,4 @@
-/**
- * `acme`: certificates from an ACME authority (RFC 8555). Read and checked in full; obtaining certificates is the job of a
- * later version, and a config that depends on it is refused by `checks/certificate-sources.ts`.
- */
+/** `acme`: certificates from an ACME authority (RFC 8555). */
 import { z } from 'zod';
 import { refuse } from '../refuse.ts';
 import { dnsServer } from '../values/address.ts';
@@ -137,8 +134,16 @@ const SINGLE_ISSUER_KEYS = ['directory', 'ca_file', 'profile', 'preferred_chain'
 
 const challenge = word(['tls-alpn-01', 'http-01', 'dns-01', 'dns-persist-01']);
 
-/** The section; absent: no ACME. `issuers` is always filled when parsed: the single issuer's keys make a list of one, and
- * `issuers_listed` is false. */
+/** What is tried when the config does not say. */
+const DEFAULT_CHALLENGES: readonly ('tls-alpn-01' | 'http-01' | 'dns-01' | 'dns-persist-01')[] = [
+  'tls-alpn-01',
+  'http-01',
+];
+
+/**
+ * The section; absent: no ACME. `issuers` is always filled when parsed: the single issuer's keys make a list of one, and
+ * `issuers_listed` is false. So is `challenges`; `challenges_listed` says whether somebody chose them.
+ */
 export const acmeSection = z
   .strictObject(
     {
@@ -178,10 +183,12 @@ export const acmeSection = z
         .array(challenge, { error: 'a list of challenges' })
         .min(1, { error: 'at least 1 challenge' })
         .max(4, { error: 'at most 4 challenges' })
-        .prefault(['tls-alpn-01', 'http-01'])
+        .optional()
         .meta({
           description:
-            'How control of a name is shown, in order of preference. dns-01 is the way when the name points elsewhere (srv).',
+            'How control of a name is shown, in order of preference. dns-01 is the way when the name points elsewhere (base_domain: elsewhere) and for wildcards. With http-01 written here, such a name is tried by HTTP, too: its web server must then redirect /.well-known/acme-challenge/ to a host of Portico.',
+          'x-absent': '[tls-alpn-01, http-01]',
+          'x-examples': [['dns-01']],
         }),
       dns: dns.optional().meta({
         description: 'How DNS records for dns-01 are made.',
@@ -195,7 +202,21 @@ export const acmeSection = z
     { error: 'a map with agree_to_terms' },
   )
   .transform((value, context) => {
-    const { directory: single, ca_file, profile, preferred_chain, eab: binding, issuers, ...rest } = value;
+    const {
+      directory: single,
+      ca_file,
+      profile,
+      preferred_chain,
+      eab: binding,
+      issuers,
+      challenges,
+      ...others
+    } = value;
+    const rest = {
+      ...others,
+      challenges_listed: challenges !== undefined,
+      challenges: [...new Set(challenges ?? DEFAULT_CHALLENGES)],
+    };
     if (issuers === undefined) {
       const name = single ?? { name: 'letsencrypt', url: ACME_DIRECTORIES.letsencrypt ?? '' };
       return {

@@ -1,0 +1,67 @@
+/** What the manager needs of an authority: narrower than the client, so that tests can script it. */
+import type { ChallengeType } from './challenge.ts';
+import type { IssuerLimits } from './rate-limits.ts';
+import type { RenewalInfo } from './renewal-info.ts';
+
+/** One certificate to obtain. */
+export interface OrderRequest {
+  /** The planned certificate's id. */
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly keyType: 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-4096';
+  /** Null: the authority's default. */
+  readonly profile: string | null;
+  readonly preferredChain: string | null;
+  /** ARI identifier of the certificate that is replaced. */
+  readonly replaces: string | null;
+  /** Challenge types to try per name, best first; none is empty. */
+  readonly challenges: ReadonlyMap<string, readonly ChallengeType[]>;
+}
+
+/** A certificate that was received and checked. */
+export interface OrderResult {
+  /** PEM, leaf first. */
+  readonly chain: string;
+  /** PEM. Never logged. */
+  readonly key: string;
+  /** As the authority named it. */
+  readonly profile: string | null;
+  readonly certificateUrl: string;
+  /** The authority did not take `replaces`, and the order was placed without it. */
+  readonly droppedReplaces: boolean;
+}
+
+/** An authority with an account there. */
+export interface IssuerSession {
+  /** The account's URL as it is now. */
+  readonly accountUri: string;
+  /** Profiles that the directory lists; null: it knows none. */
+  profiles(): readonly string[] | null;
+  /** Null: the authority has no renewal information for the certificate. */
+  renewalInfo(certId: string, signal: AbortSignal): Promise<RenewalInfo | null>;
+  /** Begins an order or goes on with one that a crash interrupted. */
+  obtain(request: OrderRequest, signal: AbortSignal): Promise<OrderResult>;
+  /** True when the authority has an order for this certificate that was begun and not ended. */
+  isUnderWay(id: string): Promise<boolean>;
+  /** Forgets the order, once its certificate is stored. */
+  discard(id: string): Promise<void>;
+}
+
+/** An authority of the config. */
+export interface Issuer {
+  /** Names it in the store: `[a-z0-9.-]+`. */
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  /** Whatever a session depends on, as text without secrets: with another one, a new session is opened. */
+  readonly fingerprint: string;
+  /** From the config; null: none was set. */
+  readonly profile: string | null;
+  readonly preferredChain: string | null;
+  /** Null: not known. */
+  readonly limits: IssuerLimits | null;
+  /** Opens the account, or makes it. */
+  connect(signal: AbortSignal): Promise<IssuerSession>;
+  /** Tries an order where failures cost nothing; null when the authority has no such place. */
+  readonly probe: ((request: OrderRequest, signal: AbortSignal) => Promise<void>) | null;
+}
