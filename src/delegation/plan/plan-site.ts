@@ -26,8 +26,8 @@ export interface PlanSite {
   /** Authorities in order of preference; empty without ACME. */
   readonly issuers: readonly { readonly name: string; readonly directoryUrl: string }[];
   readonly certify: readonly NameToCertify[];
-  /** TXT records that dns-persist-01 wants. */
-  readonly persist: readonly { readonly name: string; readonly value: string }[];
+  /** TXT records that dns-persist-01 wants; without a value, `note` says what is missing for it. */
+  readonly persist: readonly { readonly name: string; readonly value: string | null; readonly note: string | null }[];
 }
 
 /** Where peers come to once everything is set. */

@@ -8,6 +8,7 @@ import { isOurs } from './own-addresses.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { namesToUs, peersPlace } from './plan-site.ts';
 import type { PlanSite } from './plan-site.ts';
+import { srvLeadsHere } from './srv-leads-here.ts';
 import { lookKey } from './site-look.ts';
 import type { SiteLook } from './site-look.ts';
 
@@ -46,9 +47,9 @@ export interface PlanRecord {
 export function planRecords(site: PlanSite, own: OwnAddresses, look: SiteLook | null): PlanRecord[] {
   return [
     ...[...namesToUs(site)].flatMap(([name, why]) => addressRecords(name, why, own, look)),
-    ...srvRecords(site, look),
+    ...srvRecords(site, own, look),
     ...caaRecords(site, look),
-    ...site.persist.map(({ name, value }) => txtRecord(name, value, look)),
+    ...site.persist.map((record) => txtRecord(record, look)),
   ];
 }
 
@@ -76,7 +77,7 @@ function addressRecords(name: string, why: string, own: OwnAddresses, look: Site
   });
 }
 
-function srvRecords(site: PlanSite, look: SiteLook | null): PlanRecord[] {
+function srvRecords(site: PlanSite, own: OwnAddresses, look: SiteLook | null): PlanRecord[] {
   if (site.delegation !== 'srv') return [];
   const { host, port } = peersPlace(site);
   const wanted = `10 0 ${String(port)} ${host}.`;
@@ -87,9 +88,8 @@ function srvRecords(site: PlanSite, look: SiteLook | null): PlanRecord[] {
     const asked = look?.dns.get(lookKey('SRV', name)) ?? null;
     const common = { type: 'SRV', name, wanted, optional, why } as const;
     if (asked?.kind !== 'records') return { ...common, ...unfound(asked) };
-    const leads = asked.records.some(
-      (record) => record.type === 'SRV' && record.target === host && record.port === port,
-    );
+    const leads =
+      look !== null && asked.records.some((record) => record.type === 'SRV' && srvLeadsHere(record, site, own, look));
     return { ...common, found: valuesOf(asked.records), state: leads ? 'set' : 'differs', note: null };
   });
 }
@@ -123,18 +123,20 @@ function caaRecords(site: PlanSite, look: SiteLook | null): PlanRecord[] {
   return [...found.values()];
 }
 
-function txtRecord(name: string, value: string, look: SiteLook | null): PlanRecord {
+function txtRecord({ name, value, note }: PlanSite['persist'][number], look: SiteLook | null): PlanRecord {
   const asked = look?.dns.get(lookKey('TXT', name)) ?? null;
   const why = 'proves the name for as long as it stands (dns-persist-01)';
-  const common = { type: 'TXT', name, wanted: quoted(value), optional: false, why } as const;
-  if (asked?.kind !== 'records') return { ...common, ...unfound(asked) };
+  const common = { type: 'TXT', name, wanted: value === null ? null : quoted(value), optional: false, why } as const;
+  if (asked?.kind !== 'records') return { ...common, ...unfound(asked), ...(note === null ? {} : { note }) };
+  const found = valuesOf(asked.records);
+  if (value === null) return { ...common, found, state: 'not-compared', note };
   const normal = (text: string): string =>
     text
       .split(';')
       .map((part) => part.trim())
       .join(';');
   const same = asked.records.some((record) => record.type === 'TXT' && normal(record.text) === normal(value));
-  return { ...common, found: valuesOf(asked.records), state: same ? 'set' : 'differs', note: null };
+  return { ...common, found, state: same ? 'set' : 'differs', note: null };
 }
 
 function unfound(asked: Asked | null): Pick<PlanRecord, 'state' | 'found' | 'note'> {

@@ -17,6 +17,7 @@ import { isOurs } from './own-addresses.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import { namesToUs, peersPlace } from './plan-site.ts';
 import type { PlanSite } from './plan-site.ts';
+import { srvLeadsHere } from './srv-leads-here.ts';
 import { lookKey } from './site-look.ts';
 import type { FrontSeen, SiteLook } from './site-look.ts';
 
@@ -90,6 +91,9 @@ const ORDER: readonly PlanWarningCode[] = [
 /** The doctor's judgements that fit a plan. */
 const DOCTORS = [resolutionWarnings, serverDocumentAsConfigured, serverDocument, clientDocument, supportDocument];
 
+/** What our own impatience looks like as well. */
+const UNANSWERED: readonly PlanWarningCode[] = ['caa-unanswered', 'family-lookup-failed', 'srv-target-dangling'];
+
 /** What one judgement is made of. */
 interface Facts {
   readonly site: PlanSite;
@@ -111,6 +115,7 @@ export function planWarnings(site: PlanSite, own: OwnAddresses, look: SiteLook):
   const rank = ({ code }: PlanWarning): number => (ORDER.includes(code) ? ORDER.indexOf(code) : ORDER.length);
   const all = JUDGES.flatMap((judge) => judge({ site, own, look }));
   return all
+    .filter(({ code }) => !look.cutShort || !UNANSWERED.includes(code))
     .filter((one, index) => all.findIndex(({ code, seen }) => code === one.code && seen === one.seen) === index)
     .sort((a, b) => rank(a) - rank(b));
 }
@@ -155,15 +160,16 @@ function exactFix({ code, seen }: Finding, site: PlanSite): string | null {
 }
 
 /** The config says that peers come without SRV, and DNS says otherwise. */
-function unexpectedSrv({ site, look }: Facts): readonly PlanWarning[] {
+function unexpectedSrv({ site, own, look }: Facts): readonly PlanWarning[] {
   const { host, port, srvName } = peersPlace(site);
-  if (srvName === null) return [];
+  // Below a document, SRV records of the delegated name are one more way to say where it is (step 3.3).
+  if (srvName === null || site.delegation === 'well-known') return [];
   for (const service of ['_matrix-fed', '_matrix']) {
     const owner = `${service}._tcp.${srvName}`;
     const asked = look.dns.get(lookKey('SRV', owner));
     if (asked?.kind !== 'records') continue;
     const records = asked.records.flatMap((record) => (record.type === 'SRV' ? [record] : []));
-    const strays = records.filter((record) => record.target !== host || record.port !== port);
+    const strays = records.filter((record) => !srvLeadsHere(record, site, own, look));
     const allAway = strays.length === records.length;
     if (site.delegation === 'srv' ? !allAway : strays.length === 0) return [];
     const said = strays.map((record) => `${String(record.port)} ${record.target}`).join(' and ');

@@ -34,7 +34,7 @@ async function plan(yaml: string, json = false): Promise<{ code: number; out: st
   const config = join(directory, 'portico.yaml');
   await writeFile(config, yaml);
   const terminal = recordingTerminal();
-  const code = await planCommand.run({ config, json }, terminal, []);
+  const code = await planCommand.run({ config, json, offline: true }, terminal, []);
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
 
