@@ -34,7 +34,7 @@ export function baseDomainsSection({ sites, looks }: PlanContext): PlanSection {
     ...documents.flatMap(({ path, body, state }): PlanLine[] => [
       {
         depth: 1,
-        text: `${path}: ${body === null ? 'must answer 404' : ''}${STATES[state](body)}`,
+        text: `${path}: ${body === null ? 'must answer 404' : 'must answer 200'}${STATES[state]}`,
         kind: state === 'differs' ? 'warn' : state === 'served' ? 'good' : 'plain',
       },
       ...(body === null ? [] : [{ depth: 2, text: body, kind: 'copy' } as const]),
@@ -51,12 +51,12 @@ export function baseDomainsSection({ sites, looks }: PlanContext): PlanSection {
   return { key: 'base_domains', title: 'What the base domain must serve', data, lines };
 }
 
-const STATES: Record<DocumentState, (body: string | null) => string> = {
-  served: (body) => (body === null ? ' ✓' : '✓ served'),
-  missing: () => '+ to serve',
-  differs: (body) => (body === null ? ', and there is one' : '! there is another one'),
-  'not-answered': () => ' (not answered)',
-  'not-looked-at': () => '',
+const STATES: Record<DocumentState, string> = {
+  served: ' ✓',
+  missing: ', answers 404',
+  differs: ' ! answers something else',
+  'not-answered': ', does not answer',
+  'not-looked-at': '',
 };
 
 function block(title: string, text: string): PlanLine[] {

@@ -1,14 +1,17 @@
 /** The DNS records of each site: what is wanted beside what is found. */
 import { planRecords } from '../../delegation/plan/records.ts';
 import type { PlanRecord, RecordState } from '../../delegation/plan/records.ts';
+import { dnsAnswered } from './network.ts';
 import type { PlanContext, PlanLine, PlanSection } from './section.ts';
 
 /** The section `dns_records`. */
 export function recordsSection({ sites, own, looks }: PlanContext): PlanSection {
-  const bySite = sites.map((site) => ({
-    serverName: site.name.text,
-    records: planRecords(site, own, looks?.get(site.name.text) ?? null),
-  }));
+  const bySite = sites.map((site) => {
+    const look = looks?.get(site.name.text);
+    // Where nobody answered at all, that is said once.
+    const compared = look !== undefined && dnsAnswered(look) ? look : null;
+    return { serverName: site.name.text, records: planRecords(site, own, compared) };
+  });
   const data = bySite.flatMap(({ serverName, records }) =>
     records.map((record) => ({ server_name: serverName, ...record })),
   );

@@ -1,0 +1,28 @@
+/** Questions to a person, over any pair of streams. */
+import { createInterface } from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
+
+/** Asks one question after the other. */
+export interface Asker {
+  /** @returns the line; null: the other side has ended */
+  ask(prompt: string): Promise<string | null>;
+  close(): void;
+}
+
+/**
+ * Lines are read ahead and kept: a person who pastes several loses none.
+ * @param terminal - whether the streams are a terminal, so that lines can be edited
+ */
+export function createAsker(input: Readable, output: Writable, terminal: boolean): Asker {
+  const reader = createInterface({ input, output, terminal });
+  const lines = reader[Symbol.asyncIterator]();
+  return {
+    ask: async (prompt) => {
+      reader.setPrompt(prompt);
+      reader.prompt();
+      const next = await lines.next();
+      return next.done === true ? null : next.value.trim();
+    },
+    close: () => reader.close(),
+  };
+}
