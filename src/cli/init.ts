@@ -32,6 +32,13 @@ const LOOK_MS = 5000;
 /** As often a question is repeated before it is given up. */
 const MAX_TRIES = 5;
 
+const OTHER_FLAGS = {
+  output: { type: 'string', value: 'PATH', help: 'the file to write; default portico.yaml' },
+  force: { type: 'boolean', help: 'replace the file if it is there' },
+  yes: { type: 'boolean', help: 'ask nothing, take what is proposed' },
+  offline: { type: 'boolean', help: 'do not look at DNS' },
+} as const satisfies Record<string, Flag>;
+
 /** Where answers come from. */
 export interface InitStreams {
   readonly input: Readable & { readonly isTTY?: boolean };
@@ -62,13 +69,6 @@ written, 1 the answers make no config that works, 2 wrong usage, or a file that 
 
 /** The command. */
 export const initCommand: Command = createInitCommand(() => ({ input: process.stdin, output: process.stdout }));
-
-const OTHER_FLAGS = {
-  output: { type: 'string', value: 'PATH', help: 'the file to write; default portico.yaml' },
-  force: { type: 'boolean', help: 'replace the file if it is there' },
-  yes: { type: 'boolean', help: 'ask nothing, take what is proposed' },
-  offline: { type: 'boolean', help: 'do not look at DNS' },
-} as const satisfies Record<string, Flag>;
 
 function questionFlags(): Record<string, Flag> {
   return Object.fromEntries(
