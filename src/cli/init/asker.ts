@@ -16,10 +16,15 @@ export interface Asker {
 export function createAsker(input: Readable, output: Writable, terminal: boolean): Asker {
   const reader = createInterface({ input, output, terminal });
   const lines = reader[Symbol.asyncIterator]();
+  let ended = false;
+  reader.on('close', () => (ended = true));
   return {
     ask: async (prompt) => {
-      reader.setPrompt(prompt);
-      reader.prompt();
+      // After the end there may still be lines that were read ahead.
+      if (!ended) {
+        reader.setPrompt(prompt);
+        reader.prompt();
+      }
       const next = await lines.next();
       return next.done === true ? null : next.value.trim();
     },
