@@ -108,10 +108,8 @@ describe('portico plan', () => {
       'srv-service-deprecated',
       'address-not-ours',
       'caa-forbids-issuer',
-      'caa-forbids-issuer',
       'client-document-not-as-configured',
       'cdn-blocks-8448',
-      'upper-case',
     ]);
     const prose = lines.slice(lines.indexOf('Warnings')).filter((line) => line.length > 80 && / .* /.test(line.trim()));
     expect(prose).toEqual([]);

@@ -61,7 +61,7 @@ export interface PlanWarning extends Omit<Finding, 'code'> {
 }
 
 /** The order in which they are told. What is not listed comes last, in the doctor's order. */
-const ORDER: readonly PlanWarningCode[] = [
+export const PLAN_WARNING_ORDER: readonly PlanWarningCode[] = [
   'server-document-overrules-srv',
   'srv-record-not-as-configured',
   'srv-target-is-cname',
@@ -112,7 +112,8 @@ const JUDGES: readonly ((facts: Facts) => readonly PlanWarning[])[] = [
 
 /** The warnings of one site. */
 export function planWarnings(site: PlanSite, own: OwnAddresses, look: SiteLook): PlanWarning[] {
-  const rank = ({ code }: PlanWarning): number => (ORDER.includes(code) ? ORDER.indexOf(code) : ORDER.length);
+  const rank = ({ code }: PlanWarning): number =>
+    PLAN_WARNING_ORDER.includes(code) ? PLAN_WARNING_ORDER.indexOf(code) : PLAN_WARNING_ORDER.length;
   const all = JUDGES.flatMap((judge) => judge({ site, own, look }));
   return all
     .filter(({ code }) => !look.cutShort || !UNANSWERED.includes(code))
@@ -147,7 +148,7 @@ function exactFix({ code, seen }: Finding, site: PlanSite): string | null {
   const base = site.name.hostname;
   const record = (service: string): string => `${service}._tcp.${base}. IN SRV 10 0 ${String(port)} ${host}.`;
   if (code === 'server-document-overrules-srv') {
-    return `Have the web server of ${base} answer https://${base}/.well-known/matrix/server with 404 (the documents section has the lines), or set delegation: well-known and delegated_name to what the document says.`;
+    return `Have the web server of ${base} answer https://${base}/.well-known/matrix/server with 404 (the lines for it are under base domain), or set delegation: well-known and delegated_name to what the document says.`;
   }
   if (code === 'srv-service-deprecated') return `Add ${record('_matrix-fed')} and keep the old record for old peers.`;
   if (code === 'srv-target-is-cname') {
@@ -205,28 +206,36 @@ function foreignAddresses({ site, own, look }: Facts): readonly PlanWarning[] {
 }
 
 function caa({ site, look }: Facts): readonly PlanWarning[] {
-  return site.certify.flatMap(({ name, wildcard, challenges }): PlanWarning[] => {
+  const unanswered: PlanWarning[] = [];
+  /** Names by what is to be said of them: one record often stands for all names of a domain. */
+  const refused = new Map<string, { names: string[]; tell: (names: string) => PlanWarning }>();
+  for (const { name, wildcard, challenges } of site.certify) {
     const found = look.caa.get(name);
     if (found?.kind === 'failed') {
       const seen = `The CAA records of ${found.at} cannot be looked up: ${found.why}.`;
-      return [warning('caa-unanswered', seen, `Make the name servers of ${found.at} answer for type CAA.`)];
+      unanswered.push(warning('caa-unanswered', seen, `Make the name servers of ${found.at} answer for type CAA.`));
     }
-    if (found?.kind !== 'found') return [];
-    return site.issuers.flatMap(({ name: issuer, directoryUrl }) => {
+    if (found?.kind !== 'found') continue;
+    for (const { name: issuer, directoryUrl } of site.issuers) {
       const domains = issuerDomains(directoryUrl)?.caa ?? [];
       const [domain = ''] = domains;
       const obstacle = domains.length === 0 ? null : caaObstacle(found.records, domains, wildcard, challenges);
-      if (obstacle === null) return [];
-      const subject = wildcard ? `*.${name}` : name;
-      const wanted = caaText({ critical: false, tag: wildcard ? 'issuewild' : 'issue', value: domain });
+      if (obstacle === null) continue;
       const what =
         obstacle === 'issuer'
           ? `do not name ${domain}, the domain of ${issuer}`
           : `allow ${domain} other challenges than ${challenges.join(', ') || 'those configured'}`;
-      const seen = `${found.at} has ${found.records.map(caaText).join(' and ')}: for ${subject} they ${what}.`;
-      return [warning('caa-forbids-issuer', seen, `Add ${found.at}. IN CAA ${wanted}`)];
-    });
-  });
+      const fix = `Add ${found.at}. IN CAA ${caaText({ critical: false, tag: wildcard ? 'issuewild' : 'issue', value: domain })}`;
+      const records = found.records.map(caaText).join(' and ');
+      const tell = (names: string): PlanWarning =>
+        warning('caa-forbids-issuer', `${found.at} has ${records}: for ${names} they ${what}.`, fix);
+      const key = `${fix} ${what}`;
+      const group = refused.get(key) ?? { names: [], tell };
+      group.names.push(wildcard ? `*.${name}` : name);
+      refused.set(key, group);
+    }
+  }
+  return [...unanswered, ...[...refused.values()].map(({ names, tell }) => tell(names.join(', ')))];
 }
 
 /** Judged by what answers, never by lists of addresses, which nobody keeps up to date. */
@@ -240,8 +249,8 @@ function networkInFront({ site, own, look: { fronts } }: Facts): readonly PlanWa
       return [finding('cdn-in-front', `${name} (${address}) answers as ${network}.`)];
     }
     const seen = `${name} (${address}): port 443 answers${server === null ? '' : ` as "${server.slice(0, 40)}"`}, port 8448 does not`;
-    if (network === null) return [finding('port-8448-closed', `${seen}.`, closedFix(site))];
-    const fix = `Take ${name} out of the network (a plain DNS record), or send peers to port 443: ${closedFix(site)}`;
+    if (network === null) return [finding('port-8448-closed', `${seen}.`, `Open port 8448, or ${peersTo443(site)}`)];
+    const fix = `Take ${name} out of the network (a plain DNS record), or send peers to port 443: ${peersTo443(site)}`;
     return [warning('cdn-blocks-8448', `${seen} (${network}).`, fix)];
   });
 }
@@ -252,18 +261,19 @@ function isShut(matrixPort: FrontSeen['matrixPort']): boolean {
   return reason !== 'ENETUNREACH' && reason !== 'EADDRNOTAVAIL';
 }
 
-function closedFix(site: PlanSite): string {
+function peersTo443(site: PlanSite): string {
   const { host } = peersPlace(site);
   if (site.delegation === 'srv') {
-    return `Open port 8448, or set _matrix-fed._tcp.${site.name.hostname}. IN SRV 10 0 443 ${host}.`;
+    return `set _matrix-fed._tcp.${site.name.hostname}. IN SRV 10 0 443 ${host}.`;
   }
-  return `Open port 8448, or set delegation: well-known and delegated_name: ${host}:443.`;
+  return `set delegation: well-known and delegated_name: ${host}:443.`;
 }
 
 /** Names are compared byte by byte: peers would send this one as Host. */
 function upperCaseDocument({ site, look: { evidence } }: Facts): readonly PlanWarning[] {
   const said = evidence.resolution.wellKnown?.mServer ?? null;
-  if (said === null || said === said.toLowerCase()) return [];
+  // Where there should be no document at all, its spelling is no matter.
+  if (site.expected.mServer === null || said === null || said === said.toLowerCase()) return [];
   const at = `https://${site.name.hostname}/.well-known/matrix/server`;
   const fix = `Serve ${JSON.stringify({ 'm.server': said.toLowerCase() })} at ${at}.`;
   return [finding('upper-case', `${at} says "${said}", which has upper-case letters.`, fix)];

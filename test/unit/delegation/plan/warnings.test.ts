@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { PlanSite } from '../../../../src/delegation/plan/plan-site.ts';
 import type { FrontSeen, SiteLook } from '../../../../src/delegation/plan/site-look.ts';
-import { planWarnings } from '../../../../src/delegation/plan/warnings.ts';
+import { PLAN_WARNING_ORDER, planWarnings } from '../../../../src/delegation/plan/warnings.ts';
 import type { ResolutionWarning } from '../../../../src/delegation/resolve/types.ts';
 import { address, asked, caa, OWN, planSite, siteLook, srv, wellKnown } from './world.ts';
 
@@ -188,6 +189,28 @@ describe('warnings of a plan', () => {
     expect(found.map((warning) => warning.code)).toContain(code);
     expect(one?.fix).toContain(fix);
     for (const text of [one?.seen, one?.why, one?.spec]) expect(text).not.toBe('');
+  });
+
+  it('every one has a row here and on the page', () => {
+    const page = readFileSync(new URL('../../../../docs/plan.md', import.meta.url), 'utf8');
+    const rows = new Set(ROWS.map(([code]) => code));
+    // Of the documents for clients and for support the doctor's own tests have all rows.
+    const own = PLAN_WARNING_ORDER.filter((code) => !/^(client|support)-document-/.test(code));
+    expect(own.filter((code) => !rows.has(code))).toEqual([]);
+    expect(own.filter((code) => !page.includes(`\`${code}\``) && !code.startsWith('server-document-'))).toEqual([]);
+  });
+
+  it('one CAA record that stands for several names is told once', () => {
+    const found = { kind: 'found', at: 'example.com', records: [caa('sectigo.com')] } as const;
+    const certify = ['example.com', 'matrix.example.com'].map((name) => ({
+      name,
+      wildcard: false,
+      challenges: ['http-01'],
+    }));
+    const look = { ...siteLook(), caa: new Map(certify.map(({ name }) => [name, found])) };
+    const warnings = planWarnings(planSite({ certify }), OWN, look);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]?.seen).toContain('for example.com, matrix.example.com they do not name letsencrypt.org');
   });
 
   it('come in the order of harm', () => {
