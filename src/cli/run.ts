@@ -84,6 +84,8 @@ when the config has errors or the start is not possible (port in use, no permiss
     let shutdownMs = config.shutdown_timeout;
     let warnings: readonly Problem[] = [];
     let admin: AdminServer | null = null;
+    /** Settles when the socket is there, or cannot be: a signal may come in between. */
+    let adminOpening: Promise<unknown> = Promise.resolve();
     const openAdmin = (path: string): Promise<AdminServer> =>
       startAdminServer({
         path,
@@ -95,6 +97,7 @@ when the config has errors or the start is not possible (port in use, no permiss
     const serving = beginServing({
       stop: async () => {
         await app.stop(shutdownMs);
+        await adminOpening;
         await admin?.close();
       },
       reload: async () => {
@@ -144,7 +147,9 @@ when the config has errors or the start is not possible (port in use, no permiss
       },
     };
     try {
-      admin = await openAdmin(config.admin.socket);
+      const opening = openAdmin(config.admin.socket);
+      adminOpening = opening.catch(() => undefined);
+      admin = await opening;
     } catch (error) {
       await app.stop(0);
       sink.flushSync();
