@@ -18,6 +18,7 @@ import {
   type CertificateSources,
 } from './certificates.ts';
 import type { Config } from './config/index.ts';
+import { UriCanary, type CanaryQuestion } from './delegation/canary/uri-canary.ts';
 import { CertificateExporter, type ExportTarget } from './export/exporter.ts';
 import { xMatrixOrigin } from './matrix/x-matrix.ts';
 import { AccessLog, NO_ACCESS_LOG, type AccessLogger } from './observability/access-log.ts';
@@ -29,6 +30,7 @@ import { DataPlane } from './proxy/data-plane.ts';
 import type { BoundListener } from './proxy/listeners.ts';
 import type { Snapshot } from './proxy/snapshot.ts';
 import { dialForLeaf, selfDial, selfDialTargets, type SelfDialResult } from './self-dial.ts';
+import { SiteWatch, type WatchSetting } from './site-watch.ts';
 import { buildSnapshot, caFilePaths, certificateNames } from './snapshot.ts';
 import { FileStore } from './store/file-store.ts';
 import type { StoreLock } from './store/store.ts';
@@ -60,6 +62,8 @@ export interface App {
    * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
    */
   renew(name: string): Promise<RenewReport>;
+  /** A URI canary that this process will answer for a few minutes. */
+  canaryQuestion(): CanaryQuestion;
   /** Accepts no more, lets exchanges finish for up to `deadlineMs`, and gives everything back. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -82,6 +86,8 @@ export interface AppOptions {
   readonly challenges?: ChallengeBoard;
   /** Lines about the first certificates for a person who watches; without it there are none. */
   readonly progress?: (line: string) => void;
+  /** How the self-check looks at the sites; by default as `portico doctor` does. */
+  readonly watch?: WatchSetting;
 }
 
 /** At most one line per upstream in this time (ms), however many requests fail. */
@@ -99,6 +105,8 @@ class PorticoApp implements App {
   readonly #health = createHealth();
   readonly #accessLog: AccessLogger;
   readonly #challenges: ChallengeBoard;
+  readonly #canary: UriCanary;
+  readonly #siteWatch: SiteWatch;
   readonly #upstreamLoggedAt = new Map<string, number>();
   #config: Config;
   #store: FileStore;
@@ -134,6 +142,14 @@ class PorticoApp implements App {
     this.#challenges = options.challenges ?? new ChallengeBoard();
     this.#progress = options.progress ?? null;
     this.#exporter = this.#createExporter();
+    this.#canary = new UriCanary({ secret: randomBytes(32), clock, random: randomBytes });
+    this.#siteWatch = new SiteWatch({
+      logger,
+      metrics: this.#metrics,
+      clock,
+      canary: () => this.#canary.question(),
+      setting: options.watch ?? {},
+    });
     this.#accessLog =
       accessLogStream === undefined
         ? NO_ACCESS_LOG
@@ -170,6 +186,7 @@ class PorticoApp implements App {
             },
           },
           challenges: this.#challenges,
+          canary: (method, target) => this.#canary.answer(method, target),
           requestIdPrefix: randomBytes(5).toString('hex'),
           onDefect: (error) => {
             this.#logger.error({ code: 'INTERNAL', err: error }, 'defect: please report this');
@@ -191,6 +208,7 @@ class PorticoApp implements App {
     }
     this.#acme.start();
     this.#scheduleTicketKey();
+    this.#siteWatch.use(this.#config);
     this.#health.setReady('listeners', true);
     this.#logger.info(
       { listeners: this.addresses(), sites: this.#config.sites.map((site) => site.server_name.text).slice(0, 20) },
@@ -244,6 +262,10 @@ class PorticoApp implements App {
     return { names: certificate.names, source, state: source === 'acme' ? 'started' : 'renewed' };
   }
 
+  canaryQuestion(): CanaryQuestion {
+    return this.#canary.question();
+  }
+
   async reload(config: Config): Promise<void> {
     await this.#change(async () => {
       try {
@@ -262,6 +284,7 @@ class PorticoApp implements App {
     if (this.#ticketTimer !== null) clearTimeout(this.#ticketTimer);
     this.#sources?.close();
     this.#selfDialing.abort();
+    this.#siteWatch.close();
     await this.#plane?.stop(deadlineMs);
     await this.#exporter.close();
     await this.#changes.catch(() => undefined);
@@ -311,6 +334,7 @@ class PorticoApp implements App {
       this.#metricsServer = metricsServer;
     }
     this.#config = config;
+    this.#siteWatch.use(config);
     this.#export(config, snapshot);
     this.#logger.level = config.log.level;
     this.#logger.info({ listeners: this.addresses(), version: this.#version }, 'reloaded');

@@ -81,6 +81,14 @@ export interface RenewReport {
   readonly state: 'renewed' | 'started';
 }
 
+/** A URI canary that the running process will answer; the secret it is made with stays there. */
+export interface CanaryReport {
+  /** The request target, byte for byte. */
+  readonly target: string;
+  /** Hex; the answer to this question is known by it. */
+  readonly answer_key: string;
+}
+
 /** What every answer is that is not the report that was asked for. */
 export interface ErrorReport {
   readonly error: { readonly code: string; readonly message: string; readonly fix: string | null };
@@ -104,6 +112,8 @@ export interface AdminApi {
    * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
    */
   renew(name: string): Promise<RenewReport>;
+  /** A fresh one each time. */
+  canary(): CanaryReport;
 }
 
 /** Method and path of each question. */
@@ -113,6 +123,7 @@ export const ADMIN_ROUTES = {
   drain: { method: 'POST', path: '/v1/drain' },
   certificates: { method: 'GET', path: '/v1/certificates' },
   renew: { method: 'POST', path: '/v1/certificates/renew' },
+  canary: { method: 'POST', path: '/v1/canary' },
 } as const;
 
 /** One of the questions. */

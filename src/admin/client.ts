@@ -4,6 +4,7 @@ import { codeOf, messageOf, PorticoError } from '../base/errors.ts';
 import {
   ADMIN_ROUTES,
   type AdminRoute,
+  type CanaryReport,
   type CertificateRow,
   type DrainReport,
   type ErrorReport,
@@ -20,6 +21,7 @@ export interface AdminReports {
   drain: DrainReport;
   certificates: { readonly certificates: readonly CertificateRow[] };
   renew: RenewReport;
+  canary: CanaryReport;
 }
 
 /** What the running process said no with. */

@@ -17,8 +17,10 @@ import { demoBaseUrl, demoConfigText } from './demo/config-text.ts';
 import type { DemoSetting } from './demo/config-text.ts';
 import { startDemoHomeserver } from './demo/homeserver.ts';
 import { liveLine } from './demo/live-line.ts';
+import { examineDemo, type DemoPatient } from './demo/own-doctor.ts';
 import { freePort } from './demo/ports.ts';
 import { thingsToTry } from './demo/things-to-try.ts';
+import { diagnosisLines } from './doctor/text.ts';
 import { warnAboutNode } from './node-floor.ts';
 import { endOnUncaught, serveUntilSignal } from './serve.ts';
 import { reportStartError } from './start-error.ts';
@@ -91,9 +93,15 @@ async function demo(once: boolean, terminal: Terminal, cleanup: Cleanup): Promis
 
   printStarted(app, setting, configPath, terminal);
   const fine = await checkItself(setting, ca, terminal);
-  if (once) return fine ? EXIT.fine : EXIT.notFine;
+  if (!once) {
+    for (const line of thingsToTry(setting, caPath, app.metricsAddress())) terminal.out(line);
+    terminal.out('');
+  }
+  const [site] = loaded.config.sites;
+  if (site === undefined) throw new Error("the demo's own config has no site");
+  const healthy = await seeTheDoctor({ setting, site, ca, canary: () => app.canaryQuestion() }, terminal);
+  if (once) return fine && healthy ? EXIT.fine : EXIT.notFine;
 
-  for (const line of thingsToTry(setting, caPath, app.metricsAddress())) terminal.out(line);
   terminal.out('');
   terminal.out(paint(terminal, 'bold', 'What passes through (Ctrl-C ends the demo):'));
   liveSince = Date.now();
@@ -144,11 +152,20 @@ async function checkItself(setting: DemoSetting, ca: string, terminal: Terminal)
   return failed === 0;
 }
 
+/** Every finding counts: the demo has no reason to have any. */
+async function seeTheDoctor(patient: DemoPatient, terminal: Terminal): Promise<boolean> {
+  terminal.out(paint(terminal, 'bold', 'Its own doctor (portico doctor), from outside in:'));
+  const diagnosis = await examineDemo(patient);
+  for (const line of diagnosisLines(diagnosis, terminal)) terminal.out(line === '' ? '' : `  ${line}`);
+  return diagnosis.findings.length === 0;
+}
+
 /** The command. */
 export const demoCommand: Command = {
   description: `Starts Portico in front of a small embedded homeserver, on loopback and without privileges: https on 8443,
 federation on 8448, http on 8080 (other ports where these are taken), certificates from a local CA made for the
-occasion. Checks itself over TLS, prints what to try, and then a line for each request. Leaves nothing behind.`,
+occasion. Checks itself over TLS, prints what to try and what its doctor says, and then a line for each request. Leaves
+nothing behind.`,
   flags: { once: { type: 'boolean', help: 'check and end: exit code 0 when all is fine, 1 when not' } },
   async run(flags, terminal) {
     warnAboutNode(process.versions.node, terminal);

@@ -8,10 +8,11 @@ import { doctorJson } from '../delegation/doctor/json.ts';
 import { gather } from '../delegation/doctor/probes/gather.ts';
 import type { DoctorDeps } from '../delegation/doctor/probes/gather.ts';
 import { tapLines } from '../delegation/doctor/tap.ts';
+import { expectedOf } from '../expected.ts';
 import { CONFIG_FLAG, EXIT, JSON_FLAG } from './command.ts';
 import type { Command, FlagValues } from './command.ts';
 import { readConfigFile } from './config-file.ts';
-import { expectedOf } from './doctor/expected.ts';
+import { runningCanary } from './doctor/running-canary.ts';
 import { diagnosisLines } from './doctor/text.ts';
 import { watch } from './doctor/watch.ts';
 import { NETWORK_FLAGS, openNetwork } from './network.ts';
@@ -32,8 +33,9 @@ interface Subject {
 /** The command. */
 export const doctorCommand: Command = {
   description: `Looks at servers as their peers and clients do: server discovery, every address, TLS and certificates, signing keys,
-discovery documents. Without a name it looks at the sites of the config, and compares them with it. Each finding says
-what was seen, why it matters, what to change, and where the specification says so; docs/doctor.md lists them all.
+discovery documents. Without a name it looks at the sites of the config, and compares them with it; when Portico runs on
+this machine, a URI canary tells whether anything in between rewrites URIs. Each finding says what was seen, why it
+matters, what to change, and where the specification says so; docs/doctor.md lists them all.
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or config. --json prints {ok, servers:
 [{server_name, ok, findings, report}]}, with the report in the shape of the Go federation tester.`,
   words: { usage: '[SERVER_NAME…]', min: 0, max: MAX_NAMES },
@@ -54,7 +56,7 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or conf
     let deps: DoctorDeps;
     let diagnoses: readonly Diagnosis[];
     try {
-      ({ subjects, deps } = await prepare(flags, words));
+      ({ subjects, deps } = await prepare(flags, words, terminal));
       diagnoses = await examine(subjects, deps);
     } catch (error) {
       if (!(error instanceof PorticoError)) throw error;
@@ -70,27 +72,28 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or conf
   },
 };
 
-async function prepare(flags: FlagValues, words: readonly string[]) {
+async function prepare(flags: FlagValues, words: readonly string[], terminal: Terminal) {
   const formats = ['json', 'tap', 'watch'].filter((name) => flags[name] === true);
   if (formats.length > 1) throw new PorticoError('FLAG_INVALID', `--${formats.join(' and --')} do not go together.`);
   const maxRequests = Number(flags['max-requests'] ?? DEFAULT_REQUESTS);
   if (!Number.isInteger(maxRequests) || maxRequests < 1 || maxRequests > 10_000) {
     throw new PorticoError('FLAG_INVALID', '--max-requests is a number from 1 to 10000.');
   }
-  const { sites, servers } = await readSites(flags, words.length === 0);
+  const { sites, servers, socket } = await readSites(flags, words.length === 0);
   const chosen = words.length === 0 ? [...sites.keys()] : [...new Set(words)];
   const subjects = chosen.slice(0, words.length === 0 ? undefined : MAX_NAMES);
   const { dial, resolve } = openNetwork(flags, servers);
   const { dns, clock, random } = resolve;
+  const tell = (line: string): void => terminal.err(`portico doctor: ${line}`);
   return {
     subjects: subjects.map((name): Subject => ({ name, expected: sites.get(name) ?? null })),
-    deps: { dns, clock, random, dial, maxRequests, canary: null },
+    deps: { dns, clock, random, dial, maxRequests, canary: socket === null ? null : runningCanary(socket, tell) },
   };
 }
 
 /** The sites of the config, if there is one to be read: it must be there when no names are given or it is named. */
 async function readSites(flags: FlagValues, needed: boolean) {
-  const none = { sites: new Map<string, Expected>(), servers: [] as readonly string[] };
+  const none = { sites: new Map<string, Expected>(), servers: [] as readonly string[], socket: null };
   if (!needed && flags.config === undefined) return none;
   const loaded = await readConfigFile(flags);
   if (!loaded.ok) {
@@ -103,7 +106,7 @@ async function readSites(flags: FlagValues, needed: boolean) {
   }
   const { config } = loaded;
   const sites = new Map(config.sites.map((site) => [site.server_name.text, expectedOf(site)]));
-  return { sites, servers: config.dns.servers };
+  return { sites, servers: config.dns.servers, socket: config.admin.socket };
 }
 
 /** One after the other: a doctor that floods its patient proves nothing. */

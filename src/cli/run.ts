@@ -138,6 +138,10 @@ when the config has errors or the start is not possible (port in use, no permiss
       },
       certificates: () => Promise.resolve(app.certificates()),
       renew: (name) => app.renew(name),
+      canary: () => {
+        const { target, answerKey } = app.canaryQuestion();
+        return { target, answer_key: answerKey };
+      },
     };
     try {
       admin = await openAdmin(config.admin.socket);

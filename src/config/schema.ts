@@ -14,6 +14,7 @@ import { listenersSection } from './sections/listeners.ts';
 import {
   adminSection,
   dnsSection,
+  doctorSection,
   http2Section,
   logSection,
   metricsSection,
@@ -44,6 +45,7 @@ export const configSchema = z.strictObject(
     metrics: metricsSection,
     admin: adminSection,
     dns: dnsSection,
+    doctor: doctorSection,
     shutdown_timeout: shutdownTimeoutSection,
   },
   { error: 'a map that starts with "sites:"' },

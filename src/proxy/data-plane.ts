@@ -13,6 +13,7 @@ import { FilesServers } from './files-servers.ts';
 import type { ListenerHost } from './listener.ts';
 import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
+import type { AnswerCanary } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
 import { GatheringTurn } from './turn.ts';
 import { UpstreamPools } from './upstream/pools.ts';
@@ -29,6 +30,8 @@ export interface DataPlaneOptions {
   readonly accessLog: Pick<AccessLogger, 'record'>;
   /** Knows the ACME challenges under way; left out: there are none. */
   readonly challenges?: ChallengeResponder;
+  /** Answers URI canaries; left out: there are none. */
+  readonly canary?: AnswerCanary;
   /** Starts every request id, so that ids of several processes differ. */
   readonly requestIdPrefix: string;
   /** An error that should not exist; logged. */
@@ -89,6 +92,7 @@ export class DataPlane implements ListenerHost {
       }),
       counters: new Counters(),
       challenges: options.challenges ?? null,
+      canary: options.canary ?? null,
       nextRequestId: () => `${options.requestIdPrefix}-${(++requests).toString(36)}`,
       httpDate: () => {
         const second = Math.floor(options.clock.now() / 1000);

@@ -14,7 +14,7 @@ import { createCertificateIndex, type CertificateIndex } from '../tls/select.ts'
 import type { Counter, Plane } from './connection-context.ts';
 import { createFieldRecogniser } from './field-names.ts';
 import { createForwarding, isClientForwardingField, type PeerForwarding } from './forwarding.ts';
-import { createRouter } from './router.ts';
+import { createRouter, type AnswerCanary } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
 import type { Turn } from './turn.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
@@ -30,6 +30,8 @@ export interface SharedParts {
   readonly counters: Counters;
   /** Knows the ACME challenges under way; null: there are none, ever. */
   readonly challenges: ChallengeResponder | null;
+  /** Answers URI canaries; null: there are none. */
+  readonly canary: AnswerCanary | null;
   nextRequestId(): string;
   httpDate(): string;
   defect(error: unknown): void;
@@ -85,7 +87,7 @@ export function createPlaneState(
   const { limits } = snapshot;
   const trusted = createCidrSet(snapshot.trustedProxies);
   const forwarding = createForwarding(snapshot.trustedProxies);
-  const router = createRouter(snapshot, { filesUpstreams, challenges: shared.challenges });
+  const router = createRouter(snapshot, { filesUpstreams, challenges: shared.challenges, canary: shared.canary });
   const pool = shared.pools.use([...upstreamsOf(snapshot), ...filesUpstreams.values()], limits);
   const { counters } = shared;
   const connections = counters.connections.limitedTo(limits.connectionsPerAddress);

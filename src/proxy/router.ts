@@ -10,14 +10,15 @@
  *  5. Host leads to a site, or 400 / 421
  *  6. `http` listeners: everything else is sent on to https
  *  7. SNI and Host belong together, or 421
- *  8. zone of the path; a path with readings in another zone is 403
- *  9. `/.well-known/matrix/*`: the discovery documents
- * 10. OPTIONS under `/_matrix` and `/_synapse/client`: 204 with CORS
- * 11. listeners with `only: [federation]`: what is not federation is 404
- * 12. `/_matrix/*` and `/_synapse/client/*`: the homeserver
- * 13. `expose`: the homeserver, for the clients it names
- * 14. other paths under `/_synapse` and `/_dendrite`: 403
- * 15. the site's fallback
+ *  8. the URI canary, for whoever holds a question of this process; before anything is read into its path, which is odd on purpose
+ *  9. zone of the path; a path with readings in another zone is 403
+ * 10. `/.well-known/matrix/*`: the discovery documents
+ * 11. OPTIONS under `/_matrix` and `/_synapse/client`: 204 with CORS
+ * 12. listeners with `only: [federation]`: what is not federation is 404
+ * 13. `/_matrix/*` and `/_synapse/client/*`: the homeserver
+ * 14. `expose`: the homeserver, for the clients it names
+ * 15. other paths under `/_synapse` and `/_dendrite`: 403
+ * 16. the site's fallback
  */
 import type { RequestClass } from '../base/request-class.ts';
 import { corsFields } from '../matrix/cors.ts';
@@ -41,9 +42,17 @@ export interface RouterOptions {
    * on every role, since validators follow redirects of other web servers to https.
    */
   readonly challenges?: Pick<ChallengeResponder, 'http01'> | null;
+  /** Answers URI canaries of this process; see {@link AnswerCanary}. */
+  readonly canary?: AnswerCanary | null;
   /** Port that redirects to https name; default: that of the first `https` listener, 443 when there is none or it is 0. */
   readonly httpsPort?: number;
 }
+
+/**
+ * The JSON for a request that is a URI canary of this process; null for every other request, which is then routed as usual, so
+ * that strangers learn nothing. Called for each request: it must be quick to say no.
+ */
+export type AnswerCanary = (method: string, target: string) => string | null;
 
 const METHODS: ReadonlySet<string> = new Set(RELAYED_METHODS);
 /** Anything but visible ASCII, and `#`, which no target may hold (RFC 9112 §3.2). Connections have refused CR, LF and NUL before. */
@@ -65,6 +74,7 @@ export function createRouter(snapshot: Snapshot, options: RouterOptions = {}): R
   const hosts = createHostTable(sites, snapshot.defaultName);
   const endpoints = createEndpointTable();
   const challenges = options.challenges ?? null;
+  const canary = options.canary ?? null;
   const httpsPort = options.httpsPort ?? snapshot.listeners.find(({ role }) => role === 'https')?.port ?? 443;
   const httpsSuffix = httpsPort === 443 || httpsPort === 0 ? '' : `:${String(httpsPort)}`;
   const asterisk = createAsteriskRoute();
@@ -96,6 +106,8 @@ export function createRouter(snapshot: Snapshot, options: RouterOptions = {}): R
       if (!belongsToConnection(site, authority, connection))
         return refuse(site, REFUSALS.HOST_NOT_SNI, zoneOf(path), 'Host and SNI');
 
+      const echo = canary === null ? null : canary(method, target);
+      if (echo !== null) return canaryAnswer(site, echo);
       const reading = readPath(path);
       const { zone } = reading;
       if (reading.ambiguous) return refuse(site, REFUSALS.PATH_AMBIGUOUS, zone, 'path with several readings');
@@ -201,6 +213,17 @@ function challengeAnswer(body: string): AnswerRoute {
     site: '-',
     requestClass: 'discovery',
     rule: CHALLENGE,
+    answer: { status: 200, fields, body },
+  };
+}
+
+function canaryAnswer(site: SiteRoutes, body: string): AnswerRoute {
+  const fields = ['Content-Type', 'application/json', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
+  return {
+    kind: 'answer',
+    site: site.name,
+    requestClass: 'federation',
+    rule: 'URI canary',
     answer: { status: 200, fields, body },
   };
 }

@@ -12,6 +12,7 @@ import type { App } from '../../src/app.ts';
 import { loadConfigText } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/index.ts';
 import { createLogger } from '../../src/observability/logger.ts';
+import type { WatchSetting } from '../../src/site-watch.ts';
 
 /** A site as it stands in the config. */
 export interface SiteInput {
@@ -39,6 +40,8 @@ export interface PorticoOptions {
   readonly env?: Record<string, string>;
   /** Where the test pins up ACME challenges. */
   readonly challenges?: ChallengeBoard;
+  /** How the self-check looks; it is off unless `configure` turns it on. */
+  readonly watch?: WatchSetting;
 }
 
 /** One listener as a client dials it. */
@@ -104,6 +107,8 @@ export function baseConfig(homeserver: string, storePath: string): ConfigInput {
     store: { path: storePath },
     log: { level: 'info', access: true },
     metrics: { listen: '127.0.0.1:0' },
+    // Only tests that are about it have names that can be looked up.
+    doctor: { self_check: false },
     limits: {},
   };
 }
@@ -143,6 +148,7 @@ export async function startPortico(options: PorticoOptions): Promise<Portico> {
       clock: { now: () => Date.now() + skew, monotonic: () => performance.now() + skew },
       logger: createLogger({ level: 'info', destination: linesOf(log) }),
       ...(options.challenges === undefined ? {} : { challenges: options.challenges }),
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
       accessLogStream: {
         write: (text: string) => {
           accessSink.write(text);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { stringify } from 'yaml';
 import { describe, expect } from 'vitest';
-import { expectedOf } from '../../src/cli/doctor/expected.ts';
+import { expectedOf } from '../../src/expected.ts';
 import { loadConfigText } from '../../src/config/load.ts';
 import { diagnose } from '../../src/delegation/doctor/diagnose.ts';
 import { gather } from '../../src/delegation/doctor/probes/gather.ts';

@@ -30,5 +30,6 @@ certificates:
 store: {path: store}
 log: {level: warn, access: true}
 metrics: {listen: "${host}:0"}
+doctor: {self_check: false}           # nobody outside can reach this; yours should watch itself
 `;
 }

@@ -78,7 +78,7 @@ function peerLines({ resolution, places, now }: Evidence, terminal: Terminal): s
   ];
 }
 
-function placeText({ tls, keys, version, http2 }: PlaceSeen, now: number): string {
+function placeText({ tls, keys, version, http2, canary }: PlaceSeen, now: number): string {
   if (!tls.ok) return printable(withoutPlace(tls.failure.message));
   const { value } = tls;
   const leaf = value.chain[0];
@@ -91,6 +91,7 @@ function placeText({ tls, keys, version, http2 }: PlaceSeen, now: number): strin
     ...(days === null ? [] : [`certificate for ${leaf?.names[0] ?? 'no name'}, ${String(days)} days left`]),
     ...(software === null ? [] : [`${software.name} ${software.version}`.trim()]),
     ...(problem === null ? [] : [`keys: ${problem}`]),
+    ...(canary !== null && canary.received === canary.sent ? ['URIs unchanged'] : []),
     `${String(value.ms)} ms`,
   ];
   return printable(parts.join(' · '));

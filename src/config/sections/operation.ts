@@ -1,4 +1,4 @@
-/** The small sections: TLS, store, trusted proxies, HTTP/2, log, metrics, admin socket, DNS, shutdown. */
+/** The small sections: TLS, store, trusted proxies, HTTP/2, log, metrics, admin socket, DNS, doctor, shutdown. */
 import { z } from 'zod';
 import { cidr, dnsServer, listenAddress } from '../values/address.ts';
 import { duration } from '../values/duration.ts';
@@ -120,7 +120,7 @@ export const adminSection = z
         .optional()
         .meta({
           description:
-            'Unix socket (mode 0600) through which `portico status`, `reload` and `drain` will talk to the running process. These commands do not exist yet: the key is checked and otherwise unused.',
+            'Unix socket (mode 0600) through which `portico status`, `reload`, `drain`, `certs` and `doctor` talk to the running process.',
           'x-absent': 'portico.sock inside store.path',
           'x-examples': ['/run/portico/portico.sock'],
         }),
@@ -140,7 +140,7 @@ export const dnsSection = z
         .prefault([])
         .meta({
           description:
-            "DNS servers for look-ups of Portico's own. Empty: the system's. For `resolve`, `plan` and `doctor`, which do not exist yet: the key is checked and otherwise unused.",
+            "DNS servers that `resolve`, `doctor` and the self-check of the running process ask; never those of upstreams. Empty: the system's.",
           'x-examples': [['192.0.2.53']],
         }),
     },
@@ -148,6 +148,23 @@ export const dnsSection = z
   )
   .prefault({})
   .meta({ description: 'Name resolution.' });
+
+/** `doctor` */
+export const doctorSection = z
+  .strictObject(
+    {
+      self_check: boolean().prefault(true).meta({
+        description:
+          'Look at the own sites from outside, as `portico doctor` does, a minute after the start and then again and again: findings are metrics, changes are logged. Turn it off where this machine cannot reach its own public addresses.',
+      }),
+      interval: duration(60_000)
+        .prefault('1h')
+        .meta({ description: 'Time between two looks, give or take a fifth, so that not all servers look at once.' }),
+    },
+    MAP,
+  )
+  .prefault({})
+  .meta({ description: 'What the running process does to notice when others can no longer reach it.' });
 
 /** `shutdown_timeout` */
 export const shutdownTimeoutSection = duration(0).prefault('30s').meta({

@@ -73,7 +73,8 @@ export class UriCanary {
    * @param target - as received, one character an octet
    */
   answer(method: string, target: string): string | null {
-    if (method !== 'GET' || !target.startsWith(PREFIX) || target.length > MAX_TARGET) return null;
+    // Asked of every request: the prefix alone says no to all but ours.
+    if (!target.startsWith(PREFIX) || method !== 'GET' || target.length > MAX_TARGET) return null;
     const match = /^((\d{1,15})-[0-9a-f]{32})-([0-9a-f]{64})\//.exec(target.slice(PREFIX.length));
     const [, stamp, issued, mac] = match ?? [];
     if (stamp === undefined || mac === undefined) return null;

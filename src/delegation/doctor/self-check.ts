@@ -33,12 +33,13 @@ export interface SelfCheckOptions {
   readonly deps: DoctorDeps;
   /** Milliseconds between rounds, give or take a fifth. */
   readonly intervalMs: number;
+  /** Milliseconds before the first round, give or take a fifth; default: a minute, for listeners and certificates to be there. */
+  readonly firstMs?: number;
   readonly listener: SelfCheckListener;
   /** One look; default: the doctor. */
   readonly look?: (subject: Subject, signal: AbortSignal) => Promise<Diagnosis>;
 }
 
-/** The first round waits until listeners are open and certificates are likely there. */
 const FIRST_MS = 60_000;
 /** For one site. */
 const LIMIT_MS = 90_000;
@@ -59,9 +60,9 @@ export class SelfCheck {
     this.#options = options;
   }
 
-  /** Begins; the first round comes after about a minute. */
+  /** Begins, with a wait before the first round. */
   start(): void {
-    this.#schedule(FIRST_MS);
+    this.#schedule(this.#options.firstMs ?? FIRST_MS);
   }
 
   /** Ends it, a look in progress too. */

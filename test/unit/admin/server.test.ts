@@ -47,6 +47,7 @@ async function start(api: Partial<AdminApi> = {}): Promise<void> {
         calls.push(`renew ${name}`);
         return { names: [name], source: 'local_ca', state: 'renewed' };
       },
+      canary: () => ({ target: '/a', answer_key: '00' }),
       ...api,
     },
     onDefect: (error) => defects.push(error),

@@ -1,6 +1,6 @@
-import { clientBaseUrl, type Site } from '../../config/index.ts';
-import type { Expected } from '../../delegation/doctor/evidence.ts';
-import { wellKnownOfSite } from '../../snapshot.ts';
+import { clientBaseUrl, type Site } from './config/index.ts';
+import type { Expected } from './delegation/doctor/evidence.ts';
+import { wellKnownOfSite } from './snapshot.ts';
 
 /** What the config wants the outside to see of a site. */
 export function expectedOf(site: Site): Expected {
