@@ -1,5 +1,5 @@
 /**
- * What a web client on another origin gets to see, in a real browser (issue 3, point 9.4): a response without the right CORS
+ * What a web client on another origin gets to see, in a real browser: a response without the right CORS
  * fields is a network error to the page, so each body that the page can read is the proof.
  */
 import { createServer } from 'node:http';

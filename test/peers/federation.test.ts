@@ -1,5 +1,5 @@
 /**
- * Two real homeservers federating on loopback, each behind its own Portico, every certificate verified (issue 3, point 9.2).
+ * Two real homeservers federating on loopback, each behind its own Portico, every certificate verified.
  * Names hold what signed URIs break on: `/ + = .`, literal `%2F`, space and characters beyond ASCII.
  */
 import { createHash, randomBytes } from 'node:crypto';

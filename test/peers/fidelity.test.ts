@@ -1,5 +1,5 @@
 /**
- * The same signed bytes through Portico and straight to the homeserver get the same answer (issue 3, point 9.3). A relay that
+ * The same signed bytes through Portico and straight to the homeserver get the same answer. A relay that
  * tidies a target up breaks the signature: then one answer is a 401 and the other is not.
  */
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** What a client does all day, through Portico, over verified TLS: the same for every homeserver (issue 3, point 9.1). */
+/** What a client does all day, through Portico, over verified TLS: the same for every homeserver. */
 import { createHash, randomBytes } from 'node:crypto';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { AutoDiscovery, AutoDiscoveryAction } from 'matrix-js-sdk/lib/autodiscovery.js';
