@@ -44,7 +44,7 @@ async function main(): Promise<number> {
   const chosen = process.argv.slice(2);
   const forms = FORMS.filter(({ id }) => chosen.length === 0 || chosen.includes(id));
   const directory = mkdtempSync(join(tmpdir(), 'portico-lab-'));
-  // Each service has one of its own to end by, and a form has eleven services.
+  // Each service has one of its own to end by, and a form has ten services.
   process.setMaxListeners(50);
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   // Ends the services by way of their own exit handlers; what is left on the hosts goes with them.
