@@ -603,6 +603,16 @@ describe('the doctor', () => {
     ]);
   });
 
+  it('says once what is wrong with the certificate of several addresses', () => {
+    const other = { tls: good(tls({}, { names: ['www.example.com'] })) };
+    const { findings } = diagnose(with_({ places: [place(undefined, other), place(V6, other)] }));
+    expect(findings.filter(({ code }) => code === 'certificate-wrong-name')).toMatchObject([
+      {
+        seen: `198.41.0.4:8448 and [${V6}]:8448: peers check for example.com, the certificate is for www.example.com.`,
+      },
+    ]);
+  });
+
   it('does not judge what was not asked for want of budget', () => {
     const none = bad('REQUEST_BUDGET', 'Not asked.');
     const spent = onePlace({
