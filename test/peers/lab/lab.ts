@@ -174,9 +174,10 @@ async function runBroken(
   try {
     home = await Home.start('dendrite', plan, host, ca, join(directory, variant.id), variant.front);
     const seen = await seenFrom(peer, home);
-    return { variant, seen, findings: await commands.doctor(plan.serverName, home.configPath) };
+    const findings = await commands.doctor(plan.serverName, home.configPath);
+    return { variant, seen, findings, withoutConfig: await commands.doctor(plan.serverName, null) };
   } catch (error) {
-    return { variant, seen: error instanceof Error ? error.message : String(error), findings: [] };
+    return { variant, seen: error instanceof Error ? error.message : String(error), findings: [], withoutConfig: [] };
   } finally {
     await home?.stop().catch((error: unknown) => console.error(error));
   }

@@ -16,6 +16,7 @@ export interface BrokenRow {
   readonly seen: SeenByPeers | string;
   /** The doctor's findings, worst first. */
   readonly findings: readonly Finding[];
+  readonly withoutConfig: readonly Finding[];
 }
 
 /** A check that was not reached counts as failed. */
@@ -34,11 +35,12 @@ export function tableOf(rows: readonly Row[]): string {
 export function brokenTableOf(rows: readonly BrokenRow[]): string {
   const word = (works: boolean): string => (works ? 'works' : 'fails');
   return textOf(
-    ['mistake', 'profile', 'join', "doctor's first finding", 'cause'],
-    rows.map(({ variant, seen, findings }) => [
+    ['mistake', 'profile', 'join', "doctor's first finding", 'without the config', 'cause'],
+    rows.map(({ variant, seen, findings, withoutConfig }) => [
       variant.title,
       ...(typeof seen === 'string' ? ['not run', 'not run'] : [word(seen.profile), word(seen.join)]),
       findings[0]?.code ?? 'none',
+      withoutConfig[0]?.code ?? 'none',
       variant.cause,
     ]),
   );
@@ -63,16 +65,20 @@ export function failuresOf(rows: readonly Row[]): string[] {
 
 /** Mistakes that peers, or the doctor, see otherwise than said. */
 export function brokenFailuresOf(rows: readonly BrokenRow[]): string[] {
-  return rows.flatMap(({ variant, seen, findings }) => {
+  return rows.flatMap(({ variant, seen, findings, withoutConfig }) => {
     if (typeof seen === 'string') return [`${variant.title}: ${seen}`];
     const { profile, join } = variant.seen;
     const problems: string[] = [];
     if (seen.profile !== profile || seen.join !== join) {
       problems.push(`${variant.title}: seen ${JSON.stringify(seen)}, expected ${JSON.stringify(variant.seen)}`);
     }
-    if (findings[0]?.code !== variant.finding) {
-      const said = findings.map(({ code, seen: what }) => `${code}: ${what}`).join(' ');
-      problems.push(`${variant.title}: the doctor's first finding is not ${variant.finding}: ${said || 'it has none'}`);
+    for (const [how, found, wanted] of [
+      ['first', findings, variant.finding],
+      ['first without the config', withoutConfig, variant.withoutConfig],
+    ] as const) {
+      if ((found[0]?.code ?? null) === wanted) continue;
+      const said = found.map(({ code, seen: what }) => `${code}: ${what}`).join(' ');
+      problems.push(`${variant.title}: the doctor says ${said || 'nothing'} instead of ${wanted ?? 'nothing'} ${how}`);
     }
     return problems;
   });
