@@ -9,7 +9,7 @@ import { openAcmeClient, type AcmeClient } from './acme/client.ts';
 import { issuerIdOf, stagingIssuer, type AcmeIssuer } from './acme/issuer.ts';
 import type { Issuer, IssuerSession } from './acme/issuing.ts';
 import { discardOrder, obtain, probeStaging, type OrderDeps, type OrderStep } from './acme/order.ts';
-import { readOrderState } from './acme/order-state.ts';
+import { isOrderPlaced } from './acme/order-state.ts';
 import { limitsOf } from './acme/rate-limits.ts';
 import type { Clock } from './base/clock.ts';
 import { PorticoError } from './base/errors.ts';
@@ -102,10 +102,7 @@ async function oneIssuer(
         profiles: () => client.profiles(),
         renewalInfo: (certId, abort) => client.renewalInfo(certId, abort),
         obtain: (request, abort) => obtain(request, orderDeps(client), abort),
-        isUnderWay: async (order) => {
-          const state = await readOrderState(deps.store, id, order);
-          return state !== null && state.orderUrl !== null;
-        },
+        isUnderWay: (request) => isOrderPlaced(deps.store, id, request.id, request),
         discard: (order) => discardOrder(id, order, deps.store),
       };
     },

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { acmeOutline } from './acme-plan.ts';
+import { adoptableFor } from './acme/adopt.ts';
 import { readStoredCertificates } from './acme/stored-certificates.ts';
 import type { CertificateProblem, CertificateRow } from './admin/api.ts';
 import type { CertificateData } from './base/certificate.ts';
@@ -86,10 +87,11 @@ export async function certificatesAtRest(config: Config, store: Store, now: numb
 async function acmeRows(config: Config, store: Store, now: number): Promise<CertificateRow[]> {
   const unreadable: PorticoError[] = [];
   const { found } = await readStoredCertificates(store, (problem) => unreadable.push(problem));
-  return acmeOutline(config).certificates.map(({ id, names }) => {
-    const held = found.get(id);
+  return acmeOutline(config).certificates.map((plan) => {
+    const { names } = plan;
+    const held = adoptableFor(plan, found, now);
     const [problem] = unreadable;
-    if (held === undefined) {
+    if (held === null) {
       return emptyRow(
         names,
         'acme',

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import { PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
+import { accountKey, decodeAccount, encodeAccount } from './stored-account.ts';
+import type { AccountRecord } from './stored-account.ts';
 
 /** What can be done with a key at the authority. */
 export interface AccountDesk {
@@ -19,29 +21,16 @@ export interface AccountDesk {
   /** @returns the URL of the key's account; null when it has none (RFC 8555 §7.3.1, `onlyReturnExisting`) */
   find(key: string, signal: AbortSignal): Promise<string | null>;
   /** Replaces the contact. */
-  changeContact(account: StoredAccount, contact: string | null, signal: AbortSignal): Promise<void>;
+  changeContact(account: KnownAccount, contact: string | null, signal: AbortSignal): Promise<void>;
   /** Replaces the key (RFC 8555 §7.3.5). */
-  changeKey(account: StoredAccount, newKey: string, signal: AbortSignal): Promise<void>;
+  changeKey(account: KnownAccount, newKey: string, signal: AbortSignal): Promise<void>;
 }
 
 /** An account that the authority knows. */
-export interface StoredAccount {
+export interface KnownAccount {
   /** PKCS #8, PEM. Never logged. */
   readonly key: string;
   readonly url: string;
-}
-
-/** As it is in the store. */
-interface AccountRecord {
-  readonly version: 1;
-  readonly directoryUrl: string;
-  readonly key: string;
-  /** Null until the authority has answered. */
-  readonly url: string | null;
-  /** E-mail address that the authority was given. */
-  readonly contact: string | null;
-  /** A key that is about to replace `key`; whether the authority has taken it is not known yet. */
-  readonly pendingKey: string | null;
 }
 
 /** What an account is opened with. */
@@ -74,7 +63,7 @@ export class AcmeAccount {
     let record = await readRecord(options);
     if (record === null) {
       record = await newRecord(options);
-      await store.put(accountKey(options.issuerId), JSON.stringify(record));
+      await store.put(accountKey(options.issuerId), encodeAccount(record));
     }
     const settled = await settlePendingKey(options, record, signal);
     const url = settled.url ?? (await desk.register(settled.key, contact, signal));
@@ -93,7 +82,7 @@ export class AcmeAccount {
   }
 
   /** The key and URL to sign with now. */
-  get current(): StoredAccount {
+  get current(): KnownAccount {
     return { key: this.#record.key, url: this.#record.url };
   }
 
@@ -103,9 +92,9 @@ export class AcmeAccount {
    */
   async replaceLost(signal: AbortSignal): Promise<void> {
     const { store, clock, issuerId, desk, contact } = this.#options;
-    await store.put(`acme/${issuerId}/account-lost-${String(clock.now())}.json`, JSON.stringify(this.#record));
+    await store.put(`acme/${issuerId}/account-lost-${String(clock.now())}.json`, encodeAccount(this.#record));
     const fresh = await newRecord(this.#options);
-    await store.put(accountKey(issuerId), JSON.stringify(fresh));
+    await store.put(accountKey(issuerId), encodeAccount(fresh));
     const url = await desk.register(fresh.key, contact, signal);
     this.#record = { ...fresh, url, contact };
     await this.#save();
@@ -122,7 +111,7 @@ export class AcmeAccount {
   }
 
   async #save(): Promise<void> {
-    await this.#options.store.put(accountKey(this.#options.issuerId), JSON.stringify(this.#record));
+    await this.#options.store.put(accountKey(this.#options.issuerId), encodeAccount(this.#record));
   }
 }
 
@@ -136,12 +125,8 @@ async function settlePendingKey(
   const url = await options.desk.find(record.pendingKey, signal);
   const settled: AccountRecord =
     url === null ? { ...record, pendingKey: null } : { ...record, key: record.pendingKey, pendingKey: null, url };
-  await options.store.put(accountKey(options.issuerId), JSON.stringify(settled));
+  await options.store.put(accountKey(options.issuerId), encodeAccount(settled));
   return settled;
-}
-
-function accountKey(issuerId: string): string {
-  return `acme/${issuerId}/account.json`;
 }
 
 async function newRecord({ directoryUrl }: AccountOptions): Promise<AccountRecord> {
@@ -156,35 +141,14 @@ async function newKey(): Promise<string> {
 async function readRecord({ store, issuerId }: AccountOptions): Promise<AccountRecord | null> {
   const stored = await store.get(accountKey(issuerId));
   if (stored === null) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(stored.toString());
-  } catch (cause) {
-    throw broken(issuerId, 'it is not JSON', cause);
-  }
-  if (!isRecord(value) || value.version !== 1) throw broken(issuerId, 'it is not of a version that this Portico knows');
-  const { directoryUrl, key, url = null, contact = null, pendingKey = null } = value;
-  if (typeof directoryUrl !== 'string' || typeof key !== 'string' || !key.includes('PRIVATE KEY')) {
-    throw broken(issuerId, 'it holds no key');
-  }
-  if (!isTextOrNull(url) || !isTextOrNull(contact) || !isTextOrNull(pendingKey)) {
-    throw broken(issuerId, 'a part of it is of the wrong type');
-  }
-  return { version: 1, directoryUrl, key, url, contact, pendingKey };
-}
-
-function isTextOrNull(value: unknown): value is string | null {
-  return value === null || typeof value === 'string';
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const decoded = decodeAccount(stored);
+  if (!decoded.ok) throw broken(issuerId, decoded.why);
+  return decoded.record;
 }
 
 /** Not replaced on our own: a new account has none of the limits and authorizations of the old one. */
-function broken(issuerId: string, why: string, cause?: unknown): PorticoError {
+function broken(issuerId: string, why: string): PorticoError {
   return new PorticoError('ACME_ACCOUNT_BROKEN', `The ACME account in the store is damaged: ${why}.`, {
-    fix: `Restore acme/${issuerId}/account.json in the store from a backup, or remove it: Portico then makes a new account.`,
-    cause,
+    fix: `Restore ${accountKey(issuerId)} in the store from a backup, or remove it: Portico then makes a new account.`,
   });
 }

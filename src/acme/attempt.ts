@@ -9,7 +9,8 @@ import type { BudgetQuestion, BudgetRefusal, IssuerBudget } from './budget.ts';
 import { caProblemOf, failedNames, failureOf, isRateLimited } from './ca-problem.ts';
 import type { ChallengeType } from './challenge.ts';
 import type { CertificateEvent } from './events.ts';
-import type { Issuer, IssuerSession, OrderRequest, OrderResult } from './issuing.ts';
+import type { Issuer, IssuerSession } from './issuing.ts';
+import type { OrderRequest, OrderResult } from './order.ts';
 import type { PlannedCertificate } from './planned-certificates.ts';
 import type { StoredCertificate } from './stored-certificates.ts';
 
@@ -109,16 +110,17 @@ async function askIssuer(issuer: Issuer, task: AttemptTask, deps: AttemptDeps, s
   const noAccount = budget.accountRefusal();
   if (noAccount !== null) return refuse(noAccount);
   let session: IssuerSession;
+  let request: OrderRequest;
   let underWay: boolean;
   try {
     session = await deps.session(issuer, signal);
     budget.accountSeen(session.accountUri);
-    underWay = await session.isUnderWay(task.plan.id);
+    request = requestFor(issuer, session, task, deps);
+    underWay = await session.isUnderWay(request);
   } catch (error) {
     return fail(error);
   }
 
-  const request = requestFor(issuer, session, task, deps);
   const question: BudgetQuestion = { id: task.plan.id, names: task.plan.names, exempt: request.replaces !== null };
   // An order that was counted when it was placed, before a crash, is not counted again.
   const refusal = underWay ? null : budget.refusal(question);

@@ -7,7 +7,7 @@ export interface CertificateState {
   readonly id: string;
   readonly names: readonly string[];
   readonly source: 'acme';
-  /** Null as long as there is no certificate. */
+  /** Null as long as there is no certificate, and of an imported one whose authority is not known. */
   readonly issuer: string | null;
   readonly profile: string | null;
   /** ISO 8601. */

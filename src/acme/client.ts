@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 import { AcmeAccount } from './account.ts';
-import type { AccountDesk, StoredAccount } from './account.ts';
+import type { AccountDesk, KnownAccount } from './account.ts';
 import { alternateLinks } from './alternate-links.ts';
 import { readRenewalInfo } from './ari.ts';
 import { httpsUrl, readDirectory } from './directory.ts';
@@ -459,7 +459,7 @@ class PacedClient implements AcmeClient {
     return this.#library.client;
   }
 
-  #current(): StoredAccount {
+  #current(): KnownAccount {
     return this.#opened().current;
   }
 

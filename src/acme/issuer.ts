@@ -33,12 +33,20 @@ const MAX_PLAIN = 100;
  * @param directoryUrl - a valid https URL
  */
 export function issuerIdOf(directoryUrl: string): string {
-  const known = KNOWN.get(directoryUrl);
-  if (known !== undefined) return known;
   const url = new URL(directoryUrl);
-  const plain = (url.host + url.pathname).toLowerCase().replaceAll(/[^a-z0-9.]+|\.{2,}/g, '-');
+  const known = KNOWN.get(url.href);
+  if (known !== undefined) return known;
+  const plain = (url.host + url.pathname)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.]+|\.{2,}/g, '-')
+    .replaceAll(/^[.-]+|[.-]+$/g, '');
   const tag = createHash('sha256').update(url.href).digest('hex').slice(0, 12);
-  return `${plain.replaceAll(/^[.-]+|[.-]+$/g, '').slice(0, MAX_PLAIN)}-${tag}`;
+  return `${plain === '' ? 'ca' : plain.slice(0, MAX_PLAIN)}-${tag}`;
+}
+
+/** The authority for people, where no config gives it a name: `letsencrypt`, or the directory's URL. */
+export function issuerNameOf(directoryUrl: string): string {
+  return KNOWN.get(new URL(directoryUrl).href) ?? directoryUrl;
 }
 
 /** Directory URLs with the directory of the same authority's staging environment. */
@@ -79,31 +87,4 @@ const AUTHORITY_CODES = new Set([
 export function mayTryNextIssuer(error: unknown): boolean {
   if (error instanceof AcmeProblem) return !isAboutTheName(error);
   return error instanceof PorticoError && AUTHORITY_CODES.has(error.code);
-}
-
-/**
- * Asks authorities in order of preference until one issues.
- *
- * @param issuers - the most preferred first; never empty
- * @param ask - one complete attempt at one authority
- * @param onFallback - called before the next one is asked
- * @throws what the *first* authority said, when all failed or its failure would meet the others as well: it is the preferred one,
- * so its word is what a person must act on
- */
-export async function firstIssuer<Issuer, Result>(
-  issuers: readonly Issuer[],
-  ask: (issuer: Issuer) => Promise<Result>,
-  onFallback: (failed: Issuer, error: unknown) => void,
-): Promise<Result> {
-  const failures: unknown[] = [];
-  for (const [index, issuer] of issuers.entries()) {
-    try {
-      return await ask(issuer);
-    } catch (error) {
-      failures.push(error);
-      if (!mayTryNextIssuer(error)) break;
-      if (index < issuers.length - 1) onFallback(issuer, error);
-    }
-  }
-  throw failures[0];
 }

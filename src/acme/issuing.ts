@@ -1,35 +1,7 @@
 /** What the manager needs of an authority: narrower than the client, so that tests can script it. */
-import type { ChallengeType } from './challenge.ts';
+import type { OrderRequest, OrderResult } from './order.ts';
 import type { IssuerLimits } from './rate-limits.ts';
 import type { RenewalInfo } from './renewal-info.ts';
-
-/** One certificate to obtain. */
-export interface OrderRequest {
-  /** The planned certificate's id. */
-  readonly id: string;
-  readonly names: readonly string[];
-  readonly keyType: 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-4096';
-  /** Null: the authority's default. */
-  readonly profile: string | null;
-  readonly preferredChain: string | null;
-  /** ARI identifier of the certificate that is replaced. */
-  readonly replaces: string | null;
-  /** Challenge types to try per name, best first; none is empty. */
-  readonly challenges: ReadonlyMap<string, readonly ChallengeType[]>;
-}
-
-/** A certificate that was received and checked. */
-export interface OrderResult {
-  /** PEM, leaf first. */
-  readonly chain: string;
-  /** PEM. Never logged. */
-  readonly key: string;
-  /** As the authority named it. */
-  readonly profile: string | null;
-  readonly certificateUrl: string;
-  /** The authority did not take `replaces`, and the order was placed without it. */
-  readonly droppedReplaces: boolean;
-}
 
 /** An authority with an account there. */
 export interface IssuerSession {
@@ -41,8 +13,8 @@ export interface IssuerSession {
   renewalInfo(certId: string, signal: AbortSignal): Promise<RenewalInfo | null>;
   /** Begins an order or goes on with one that a crash interrupted. */
   obtain(request: OrderRequest, signal: AbortSignal): Promise<OrderResult>;
-  /** True when the authority has an order for this certificate that was begun and not ended. */
-  isUnderWay(id: string): Promise<boolean>;
+  /** True when just this was ordered before and not ended, so that `obtain` goes on with it. */
+  isUnderWay(request: OrderRequest): Promise<boolean>;
   /** Forgets the order, once its certificate is stored. */
   discard(id: string): Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { CertificateData } from '../base/certificate.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
+import { adoptableFor } from './adopt.ts';
 import { attemptOrder } from './attempt.ts';
 import type { AttemptOutcome } from './attempt.ts';
 import { AttemptStore } from './attempt-store.ts';
@@ -23,7 +24,8 @@ import type { ChallengeChoice } from './challenge-choice.ts';
 import { anchor, coversAll, hold, newEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { AcmeObserver, CertificateEvent } from './events.ts';
-import type { Issuer, IssuerSession, OrderRequest } from './issuing.ts';
+import type { Issuer, IssuerSession } from './issuing.ts';
+import type { OrderRequest } from './order.ts';
 import type { PlannedCertificate } from './planned-certificates.ts';
 import { decideRenewal, nextRenewalInfoPoll } from './schedule.ts';
 import { deleteStoredCertificate, readStoredCertificates, writeStoredCertificate } from './stored-certificates.ts';
@@ -242,8 +244,8 @@ export class AcmeManager {
       const entry = before.get(planned.id) ?? this.#leaving.get(planned.id) ?? newEntry(planned);
       this.#leaving.delete(planned.id);
       entry.plan = planned;
-      const stored = spare.get(planned.id);
-      if (entry.held === null && stored !== undefined && coversAll(stored, planned)) {
+      const stored = entry.held === null ? adoptableFor(planned, spare, this.#deps.clock.now()) : null;
+      if (stored !== null) {
         hold(entry, stored);
         this.#tell(entry, { kind: 'adopted', issuer: stored.issuerName, notAfter: stored.certificate.notAfter });
       }
@@ -302,10 +304,11 @@ export class AcmeManager {
       const reason = unread ? 'the store could not be read' : count === 0 ? 'there is none yet' : afterFailures(count);
       return { at: Math.max(now, allowed), reason };
     }
-    if (!this.#plan.issuers.some(({ id }) => id === held.issuer)) {
+    // An imported one may be of any authority, known or not: it is used up like the others.
+    if (held.importedFrom === null && !this.#plan.issuers.some(({ id }) => id === held.issuer)) {
       const allowed = nextAttemptAt(attempts, now);
-      const reason =
-        attempts === null ? `${held.issuerName} is no longer configured` : afterFailures(attempts.failures);
+      const name = held.issuerName ?? 'its authority';
+      const reason = attempts === null ? `${name} is no longer configured` : afterFailures(attempts.failures);
       return { at: Math.max(now, allowed), reason };
     }
     const { notBefore, notAfter } = held.certificate;
@@ -460,8 +463,8 @@ export class AcmeManager {
       return false;
     }
     entry.unread = false;
-    const stored = found.get(plan.id);
-    if (stored === undefined || !coversAll(stored, plan)) return true;
+    const stored = adoptableFor(plan, found, this.#deps.clock.now());
+    if (stored === null) return true;
     hold(entry, stored);
     this.#tell(entry, { kind: 'adopted', issuer: stored.issuerName, notAfter: stored.certificate.notAfter });
     this.#changed();
@@ -512,6 +515,7 @@ export class AcmeManager {
       configuredProfile: issuer.profile,
       obtainedAt: clock.now(),
       certificateUrl: result.certificateUrl,
+      importedFrom: null,
     };
     if (!coversAll(held, entry.plan)) {
       const missing = entry.plan.names.filter((name) => !coversName(certificate.names, name)).join(', ');

@@ -46,6 +46,20 @@ export async function writeOrderState(store: Store, issuerId: string, id: string
 }
 
 /**
+ * True when an order for just this was placed and not discarded.
+ * @throws what the store throws
+ */
+export async function isOrderPlaced(
+  store: Store,
+  issuerId: string,
+  id: string,
+  wanted: OrderPurpose,
+): Promise<boolean> {
+  const state = await readOrderState(store, issuerId, id);
+  return state !== null && state.orderUrl !== null && isSamePurpose(state, wanted);
+}
+
+/**
  * Forgets an order. Call it when the certificate is stored with its key, not before.
  * @throws what the store throws
  */

@@ -1,52 +1,61 @@
-/** The shape of an ACME account in the store, and where it lies: one for each issuer. */
-import { createHash } from 'node:crypto';
+/** The shape of the account at one authority in the store, and where it lies. */
 
-/** An account as it is kept under {@link accountKey}. */
-export interface StoredAccount {
-  /** Private key, PEM (PKCS #8). Never logged. */
+/** As it is in the store, under {@link accountKey}. */
+export interface AccountRecord {
+  readonly version: 1;
+  readonly directoryUrl: string;
+  /** PKCS #8, PEM. Never logged. */
   readonly key: string;
-  /** The account's URL at the CA (RFC 8555 §7.1.2). */
-  readonly uri: string;
-  /** Contact URLs, such as `mailto:admin@example.com`. */
-  readonly contact: readonly string[];
+  /** The account's URL (RFC 8555 §7.1.2); null until the authority has answered. */
+  readonly url: string | null;
+  /** E-mail address that the authority was given. */
+  readonly contact: string | null;
+  /** A key that is about to replace `key`; whether the authority has taken it is not known yet. */
+  readonly pendingKey: string | null;
 }
 
-/**
- * The id of an issuer, from its directory URL: host and path, `acme-v02.api.letsencrypt.org-directory`.
- * @returns of `[a-z0-9.-]`, at most 100 characters, not beginning with a dot or hyphen
- */
-export function issuerIdOf(directoryUrl: string): string {
-  const plain = directoryUrl
-    .toLowerCase()
-    .replace(/^[a-z]+:\/\//, '')
-    .replaceAll(/[^a-z0-9.]+/g, '-')
-    .replaceAll(/\.{2,}/g, '.')
-    .replaceAll(/^[.-]+|[.-]+$/g, '');
-  if (plain !== '' && plain.length <= 100) return plain;
-  return `issuer-${createHash('sha256').update(directoryUrl).digest('hex').slice(0, 32)}`;
-}
+/** What was read. */
+export type DecodedAccount =
+  | { readonly ok: true; readonly record: AccountRecord }
+  /** `why`: in words, after "it is damaged:"; never quotes what was read, which may be a key. */
+  | { readonly ok: false; readonly why: string };
 
-/** Key of an issuer's account in the store. */
+/** @param issuerId - see `issuerIdOf` */
 export function accountKey(issuerId: string): string {
   return `acme/${issuerId}/account.json`;
 }
 
 /** As it is stored. */
-export function encodeStoredAccount({ key, uri, contact }: StoredAccount): string {
-  return `${JSON.stringify({ key, uri, contact }, null, 2)}\n`;
+export function encodeAccount(record: AccountRecord): string {
+  const { version, directoryUrl, key, url, contact, pendingKey } = record;
+  return `${JSON.stringify({ version, directoryUrl, key, url, contact, pendingKey }, null, 2)}\n`;
 }
 
-/** @returns null when the value is damaged or none of ours */
-export function decodeStoredAccount(value: Uint8Array): StoredAccount | null {
+/** Never throws. */
+export function decodeAccount(stored: Uint8Array): DecodedAccount {
+  let value: unknown;
   try {
-    const { key, uri, contact } = JSON.parse(Buffer.from(value).toString('utf8')) as Record<string, unknown>;
-    if (typeof key !== 'string' || typeof uri !== 'string' || !isTextList(contact)) return null;
-    return { key, uri, contact };
+    value = JSON.parse(Buffer.from(stored).toString('utf8'));
   } catch {
-    return null;
+    return { ok: false, why: 'it is not JSON' };
   }
+  if (!isRecord(value) || value.version !== 1) {
+    return { ok: false, why: 'it is not of a version that this Portico knows' };
+  }
+  const { directoryUrl, key, url = null, contact = null, pendingKey = null } = value;
+  if (typeof directoryUrl !== 'string' || typeof key !== 'string' || !key.includes('PRIVATE KEY')) {
+    return { ok: false, why: 'it holds no key' };
+  }
+  if (!isTextOrNull(url) || !isTextOrNull(contact) || !isTextOrNull(pendingKey)) {
+    return { ok: false, why: 'a part of it is of the wrong type' };
+  }
+  return { ok: true, record: { version: 1, directoryUrl, key, url, contact, pendingKey } };
 }
 
-function isTextList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,14 +8,14 @@ import type { CertificateData } from '../base/certificate.ts';
 import { messageOf, PorticoError } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 
-/** A certificate that was obtained. */
+/** A certificate that was obtained, or imported from another program. */
 export interface StoredCertificate {
-  /** Of the planned certificate. */
+  /** Of the planned certificate; see `planCertificate`. */
   readonly id: string;
   readonly certificate: CertificateData;
-  /** Id and name of the authority. */
-  readonly issuer: string;
-  readonly issuerName: string;
+  /** Id and name of the authority; null of an imported one whose authority is not known. */
+  readonly issuer: string | null;
+  readonly issuerName: string | null;
   /** As the authority named it. */
   readonly profile: string | null;
   /** What was asked for; a renewal asks for the same as long as the config does. */
@@ -25,6 +25,8 @@ export interface StoredCertificate {
   /** Milliseconds since the epoch. */
   readonly obtainedAt: number;
   readonly certificateUrl: string | null;
+  /** The program whose store it was taken from; null when Portico obtained it. */
+  readonly importedFrom: string | null;
 }
 
 /** What was found, and what could not be read although it may be there. */
@@ -39,13 +41,14 @@ const FILE = 'certificate.json';
 
 const stored = z.object({
   version: z.literal(1),
-  issuer: z.string(),
-  issuer_name: z.string(),
+  issuer: z.string().nullable(),
+  issuer_name: z.string().nullable(),
   profile: z.string().nullable(),
   asked_profile: z.string().nullable(),
   configured_profile: z.string().nullable(),
   obtained_at: z.number(),
   certificate_url: z.string().nullable(),
+  imported_from: z.string().nullable(),
   chain: z.string(),
   key: z.string(),
 });
@@ -99,6 +102,7 @@ export async function writeStoredCertificate(store: Store, one: StoredCertificat
     configured_profile: one.configuredProfile,
     obtained_at: one.obtainedAt,
     certificate_url: one.certificateUrl,
+    imported_from: one.importedFrom,
     chain: one.certificate.chain,
     key: one.certificate.key,
   };
@@ -131,6 +135,7 @@ function decode(id: string, text: string): StoredCertificate {
     configuredProfile: value.configured_profile,
     obtainedAt: value.obtained_at,
     certificateUrl: value.certificate_url,
+    importedFrom: value.imported_from,
   };
 }
 

@@ -16,7 +16,7 @@ import type { Stage } from '../helpers/stage.ts';
 
 const GIB = 1024 ** 3;
 /** What buffers of kernel and TLS, and garbage that is not collected yet, may add; far below the gigabyte that passes. */
-const ALLOWED_GROWTH = 96 * 1024 * 1024;
+const ALLOWED_GROWTH = 192 * 1024 * 1024;
 const PIECE = Buffer.alloc(256 * 1024, 'x');
 
 const largeUploads = (config: ConfigInput): void => {

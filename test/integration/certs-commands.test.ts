@@ -90,6 +90,28 @@ describe('portico certs export', () => {
     }
   });
 
+  it('takes what ACME is to obtain from what was imported, as the list shows it too', async () => {
+    const names = ['a.example', 'www.a.example'];
+    await writePair(names, at('certbot', 'live', 'a.example'));
+    const sites = [{ server_name: 'a.example', homeserver: 'http://127.0.0.1:9' }];
+    const acme = { agree_to_terms: true, email: 'admin@a.example' };
+    const config = { sites, certificates: [{ names, acme: true }], acme, store: { path: 'store' } };
+    await writeFile(at('portico.yaml'), stringify(config));
+    expect(await exportTo()).toBe(1);
+    expect(terminal.errLines.join('\n')).toContain('EXPORT_NAME_UNKNOWN');
+    const args = [at('certbot'), '--from', 'certbot', '--config', at('portico.yaml')];
+    expect(await runCli(['certs', 'import', ...args], terminal)).toBe(0);
+    expect(await exportTo()).toBe(0);
+    const plain = async (path: string): Promise<string> => (await readFile(path, 'utf8')).replaceAll(/\s/g, '');
+    expect(await plain(at('out.pem'))).toBe(await plain(at('certbot', 'live', 'a.example', 'fullchain.pem')));
+    // As it stands for a name that is planned alone.
+    await writeFile(at('portico.yaml'), stringify({ ...config, certificates: [] }));
+    const listed = recordingTerminal();
+    await runCli(['certs', 'list', '--json', '--config', at('portico.yaml')], listed);
+    const { certificates } = JSON.parse(listed.outLines.join('\n'));
+    expect(certificates).toMatchObject([{ source: 'acme', not_after: expect.stringMatching(/^20/) as string }]);
+  });
+
   it('says when there is nothing, and what is wrong with the flags', async () => {
     await writeConfig([{ names: ['a.example'], local_ca: true }]);
     expect(await exportTo()).toBe(1);

@@ -32,6 +32,9 @@ describe('portico demo', () => {
     expect(stdout).not.toContain('✗');
     expect(stdout.match(/✓/g)?.length).toBeGreaterThanOrEqual(12);
     expect(stdout).toMatch(/ {2}\d+ fine, 0 not\n/);
+    // The report of its own doctor, with a canary that came back as it was sent.
+    expect(stdout).toMatch(/Its own doctor.*\n {2}localhost(:\d+)? {2}✓ everything is fine\n/);
+    expect(stdout).toMatch(/✓ 127\.0\.0\.1:\d+ {2}TLS 1\.3 · .* · URIs unchanged · /);
     expect(code).toBe(0);
     expect(await readdir(directory)).toEqual([]);
   });
@@ -43,7 +46,7 @@ describe('portico demo', () => {
 
   it('serves until Ctrl-C, with a line for each request', async () => {
     await using demo = startCli(['demo'], { env: { TMPDIR: directory } });
-    await demo.seen(/What passes through/);
+    await demo.seen(/Try, from another shell:[^]*Its own doctor[^]*everything is fine[^]*What passes through/);
     const [, caPath = '', url = ''] = await demo.seen(
       /curl --cacert (\S+) (https:\/\/localhost:\d+\/_matrix\/key\/v2\/server)/,
     );

@@ -1,25 +1,32 @@
 /** `portico doctor` as it is typed, against servers on loopback; and the URI canary through proxies that tidy up. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { askAdmin } from '../../src/admin/client.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { runCli } from '../../src/cli/index.ts';
 import { UriCanary } from '../../src/delegation/canary/uri-canary.ts';
 import { diagnose } from '../../src/delegation/doctor/diagnose.ts';
 import { gather } from '../../src/delegation/doctor/probes/gather.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { homeserverStub } from '../helpers/homeserver-stub.ts';
 import { reply, startInternet } from '../helpers/internet.ts';
 import { createTestCa } from '../helpers/test-certificates.ts';
+import type { TestCertificate } from '../helpers/test-certificates.ts';
 import { recordingTerminal } from '../unit/cli/recording-terminal.ts';
+import { startCli } from './cli-process.ts';
 
 let directory: string;
 let caFile: string;
 let name: string;
+let pair: TestCertificate;
 let close: () => Promise<void>;
 
 beforeAll(async () => {
@@ -27,7 +34,7 @@ beforeAll(async () => {
   caFile = join(directory, 'ca.pem');
   const ca = await createTestCa();
   await writeFile(caFile, ca.ca);
-  const pair = await ca.issue(['127.0.0.1']);
+  pair = await ca.issue(['127.0.0.1']);
   const server = createServer(pair, (request, response) => {
     homeserverStub({ serverName: name })(request, response);
   });
@@ -102,7 +109,11 @@ describe('portico doctor', () => {
       `sites:\n  - {server_name: "${name}", homeserver: "http://127.0.0.1:8008", client: {base_url: "https://${name}"}}\ncertificates:\n  - {names: ["127.0.0.1"], local_ca: true}\n`,
     );
     const { code, out, err } = await run('--config', config, ...inside());
-    expect(err).toBe('');
+    // Nothing runs that could answer a canary, and the report does not pretend otherwise.
+    expect(err.split('\n')).toEqual([
+      expect.stringMatching(/^portico doctor: No URI canary was sent, .* No Portico answers at .*portico\.sock\.$/),
+    ]);
+    expect(out).not.toContain('URIs unchanged');
     expect(out.split('\n')[0]).toBe(`${name}  ✓ everything is fine`);
     expect(code).toBe(0);
   });
@@ -119,6 +130,88 @@ describe('portico doctor', () => {
     expect(err).toMatch(why);
   });
 });
+
+describe('portico doctor beside a running Portico', () => {
+  it.for<[string, (url: string) => string, string | null]>([
+    ['nothing that tidies up', (url) => url, null],
+    ['a proxy that decodes %2F', (url) => url.replaceAll('%2F', '/'), '%2F became /'],
+    ['a proxy that merges slashes', (url) => url.replaceAll('//', '/'), '// became /'],
+  ])('has it answer a canary, through %s', async ([, tidy, change]) => {
+    await using site = await startSite(tidy);
+    const { code, out, err } = await run('--config', site.config, '--json', ...inside());
+    expect(err).toBe('');
+    const [{ findings, places }] = JSON.parse(out).servers;
+    if (change === null) {
+      expect(findings).toEqual([]);
+      expect((await run('--config', site.config, ...inside())).out).toContain('URIs unchanged');
+    } else {
+      expect(findings).toMatchObject([{ code: 'uri-changed', seen: expect.stringContaining(change) }]);
+    }
+    expect(places).toHaveLength(1);
+    expect(code).toBe(change === null ? 0 : 1);
+  });
+});
+
+/** `portico run` behind a web server that ends TLS, as its config has it: the server name is the web server's address. */
+async function startSite(tidy: (url: string) => string) {
+  const stack = new AsyncDisposableStack();
+  try {
+    const home = await mkdtemp(join(tmpdir(), 'portico-doctor-site-'));
+    stack.defer(() => rm(home, { recursive: true }));
+    let port = 0;
+    const front = createServer(pair, (request, response) => {
+      const { method, headers } = request;
+      const onward = httpsRequest(
+        // The proxy's own trust is not what is tested.
+        { host: '127.0.0.1', port, path: tidy(request.url ?? ''), method, headers, rejectUnauthorized: false },
+        (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.headers)),
+      );
+      onward.on('error', () => response.destroy());
+      request.pipe(onward);
+    });
+    front.on('tlsClientError', () => {});
+    const homeserver = createHttpServer((request, response) => {
+      homeserverStub({ serverName })(request, response);
+    });
+    for (const server of [front, homeserver]) {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      stack.defer(() => {
+        server.close();
+        server.closeAllConnections();
+      });
+    }
+    const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
+    const serverName = `127.0.0.1:${portOf(front)}`;
+    const config = join(home, 'portico.yaml');
+    await writeFile(
+      config,
+      stringify({
+        sites: [
+          {
+            server_name: serverName,
+            homeserver: `http://127.0.0.1:${portOf(homeserver)}`,
+            client: { base_url: `https://${serverName}` },
+          },
+        ],
+        listeners: [{ address: '127.0.0.1:0', role: 'https' }],
+        certificates: [{ names: ['127.0.0.1'], local_ca: true }],
+        metrics: { listen: 'off' },
+        doctor: { self_check: false },
+      }),
+    );
+    const running = stack.use(startCli(['run', '--config', config]));
+    await running.seen(/"msg":"serving"/);
+    const socket = join(home, 'certs', 'portico.sock');
+    const status = await eventually(() => askAdmin(socket, 'status'));
+    port = status.listeners[0]?.port ?? 0;
+    const owned = stack.move();
+    return { config, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
 
 describe('the URI canary', () => {
   it.for<[string, (url: string) => string, string | null]>([

@@ -4,9 +4,8 @@
  * never run.
  */
 import { createPrivateKey } from 'node:crypto';
-import { issuerIdOf } from '../stored-account.ts';
 import type { ContainedFiles } from './contained-files.ts';
-import { attempt, jsonMap, noFindings, textOf, textsOf, type Findings } from './findings.ts';
+import { attempt, directoryFrom, jsonMap, noFindings, textOf, textsOf, type Findings } from './findings.ts';
 
 /** `HOST/PATH` with a path of a few parts; deeper is a circle. */
 const MAX_DEPTH = 6;
@@ -20,12 +19,11 @@ export async function readAcmeSh(files: ContainedFiles): Promise<Findings> {
       const conf = await files.textIfThere(`${folder}/${name}.conf`);
       // The folders of its own scripts (ca, dnsapi, deploy, notify) have none.
       if (conf === null) return;
-      const server = assignments(conf).get('le_api');
       findings.certificates.push({
         where: folder,
         chain: await files.text(`${folder}/fullchain.cer`),
         key: await files.text(`${folder}/${name}.key`),
-        issuer: server === undefined ? null : issuerIdOf(server),
+        directory: directoryFrom(assignments(conf).get('le_api')),
       });
     });
   }
@@ -51,7 +49,7 @@ async function readAccount(files: ContainedFiles, folder: string, findings: Find
     key: createPrivateKey(await files.text(`${folder}/account.key`)),
     uri: textOf(conf.get('account_url'), 'ACCOUNT_URL in ca.conf'),
     contact: contact.length === 0 && email !== undefined ? [`mailto:${email}`] : contact,
-    issuer: issuerIdOf(`https://${folder.split('/').slice(1).join('/')}`),
+    directory: directoryFrom(`https://${folder.split('/').slice(1).join('/')}`),
   });
 }
 

@@ -1,18 +1,19 @@
 /**
  * Caddy's data directory (certmagic's file storage): `certificates/ISSUER/NAME/NAME.{crt,key}` and
- * `acme/ISSUER/users/EMAIL/USER.{json,key}`, where ISSUER is host and path of the CA's directory joined by hyphens, as our
- * issuer ids are.
+ * `acme/ISSUER/users/EMAIL/USER.{json,key}`, where ISSUER is host and path of the CA's directory joined by hyphens.
  */
 import { createPrivateKey } from 'node:crypto';
-import { issuerIdOf } from '../stored-account.ts';
 import type { ContainedFiles } from './contained-files.ts';
-import { attempt, jsonMap, noFindings, textOf, textsOf, type Findings } from './findings.ts';
+import { attempt, directoryNamed, jsonMap, noFindings, textOf, textsOf, type Findings } from './findings.ts';
 
 /** Caddy's own CA for internal names. */
 const INTERNAL_CA = 'local';
 
-/** Reads all of it; what cannot be read is in the findings. */
-export async function readCaddy(files: ContainedFiles): Promise<Findings> {
+/**
+ * Reads all of it; what cannot be read is in the findings.
+ * @param directories - directory URLs of CAs that are known, to find those that the folders are named after
+ */
+export async function readCaddy(files: ContainedFiles, directories: readonly string[]): Promise<Findings> {
   const findings = noFindings();
   await attempt(findings, 'certificates', async () => {
     for (const issuer of await files.folders('certificates')) {
@@ -24,7 +25,7 @@ export async function readCaddy(files: ContainedFiles): Promise<Findings> {
             where,
             chain: await files.text(`${where}/${name}.crt`),
             key: await files.text(`${where}/${name}.key`),
-            issuer: issuerIdOf(issuer),
+            directory: directoryNamed(issuer, directories, folderOf),
           });
         });
       }
@@ -32,16 +33,30 @@ export async function readCaddy(files: ContainedFiles): Promise<Findings> {
   });
   await attempt(findings, 'acme', async () => {
     for (const issuer of await files.folders('acme')) {
+      const directory = directoryNamed(issuer, directories, folderOf);
       for (const user of await files.folders(`acme/${issuer}/users`)) {
         const where = `acme/${issuer}/users/${user}`;
-        await attempt(findings, where, () => readAccount(files, where, issuerIdOf(issuer), findings));
+        await attempt(findings, where, () => readAccount(files, where, directory, findings));
       }
     }
   });
   return findings;
 }
 
-async function readAccount(files: ContainedFiles, where: string, issuer: string, findings: Findings): Promise<void> {
+/** `acme-v02.api.letsencrypt.org-directory`. */
+function folderOf({ host, pathname }: URL): string {
+  return `${host}${pathname}`
+    .toLowerCase()
+    .replaceAll(/[/:]/g, '-')
+    .replaceAll(/[^\w@.-]/g, '');
+}
+
+async function readAccount(
+  files: ContainedFiles,
+  where: string,
+  directory: string | null,
+  findings: Findings,
+): Promise<void> {
   const names = await files.files(where);
   const [keyFile] = names.filter((name) => name.endsWith('.key'));
   if (keyFile === undefined) throw new Error('it has no key');
@@ -51,6 +66,6 @@ async function readAccount(files: ContainedFiles, where: string, issuer: string,
     key: createPrivateKey(await files.text(`${where}/${keyFile}`)),
     uri: textOf(account.location, 'account URL'),
     contact: textsOf(account.contact),
-    issuer,
+    directory,
   });
 }

@@ -3,9 +3,8 @@
  * `renewal/NAME.conf` tells the CA and the account, and accounts are JWKs in `accounts/HOST/PATH/ID/`.
  */
 import { createPrivateKey } from 'node:crypto';
-import { issuerIdOf } from '../stored-account.ts';
 import type { ContainedFiles } from './contained-files.ts';
-import { attempt, jsonMap, mapOf, noFindings, textOf, textsOf, type Findings } from './findings.ts';
+import { attempt, directoryFrom, jsonMap, mapOf, noFindings, textOf, textsOf, type Findings } from './findings.ts';
 
 /** `HOST/PATH/ID` with a path of a few parts; deeper is a circle. */
 const MAX_DEPTH = 6;
@@ -19,12 +18,11 @@ export async function readCertbot(files: ContainedFiles): Promise<Findings> {
       const settings = renewalSettings((await files.textIfThere(`renewal/${name}.conf`)) ?? '');
       const account = settings.get('account');
       if (account !== undefined) preferred.add(account);
-      const server = settings.get('server');
       findings.certificates.push({
         where: `live/${name}`,
         chain: await files.text(`live/${name}/fullchain.pem`),
         key: await files.text(`live/${name}/privkey.pem`),
-        issuer: server === undefined ? null : issuerIdOf(server),
+        directory: directoryFrom(settings.get('server')),
       });
     });
   }
@@ -53,7 +51,7 @@ async function readAccount(files: ContainedFiles, folder: string, findings: Find
     key: createPrivateKey({ key: jwk, format: 'jwk' }),
     uri: textOf(registration.uri, 'account URL'),
     contact: textsOf(mapOf(registration.body)?.contact),
-    issuer: issuerIdOf(`https://${folder.split('/').slice(1, -1).join('/')}`),
+    directory: directoryFrom(`https://${folder.split('/').slice(1, -1).join('/')}`),
   });
 }
 

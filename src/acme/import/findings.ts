@@ -8,8 +8,8 @@ export interface FoundCertificate {
   readonly where: string;
   readonly chain: string;
   readonly key: string;
-  /** Issuer id as `issuerIdOf` makes it; null when the store does not tell. */
-  readonly issuer: string | null;
+  /** URL of the CA's directory, https; null when the store does not tell. */
+  readonly directory: string | null;
 }
 
 /** An account at a CA. */
@@ -17,8 +17,9 @@ export interface FoundAccount {
   readonly where: string;
   readonly key: KeyObject;
   readonly uri: string;
+  /** URLs, such as `mailto:admin@example.com`. */
   readonly contact: readonly string[];
-  readonly issuer: string | null;
+  readonly directory: string | null;
 }
 
 /** Something that looked like one of the two and could not be read. */
@@ -46,6 +47,26 @@ export async function attempt(findings: Findings, where: string, step: () => Pro
   } catch (error) {
     findings.unreadable.push({ where, why: messageOf(error) });
   }
+}
+
+/** The directory URL that a text is; null when it is none that can be used, as none but https is. */
+export function directoryFrom(text: string | undefined): string | null {
+  if (text === undefined || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  return url.protocol === 'https:' ? url.href : null;
+}
+
+/**
+ * The directory that a program names a folder after in a way that cannot be undone.
+ * @param spell - how the program does it
+ * @param directories - those that are known
+ */
+export function directoryNamed(
+  folder: string,
+  directories: readonly string[],
+  spell: (url: URL) => string,
+): string | null {
+  return directories.find((each) => spell(new URL(each)) === folder) ?? null;
 }
 
 /**

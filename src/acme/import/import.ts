@@ -4,15 +4,14 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { parseCertificate, validityProblem, type CertificateData } from '../../base/certificate.ts';
-import { messageOf } from '../../base/errors.ts';
+import { messageOf, type PorticoError } from '../../base/errors.ts';
 import type { Store } from '../../store/store.ts';
-import { accountKey, decodeStoredAccount, encodeStoredAccount } from '../stored-account.ts';
-import {
-  certificateIdOf,
-  decodeStoredCertificate,
-  encodeStoredCertificate,
-  importedCertificateKey,
-} from '../stored-certificate.ts';
+import { issuerIdOf, issuerNameOf } from '../issuer.ts';
+import { planCertificate } from '../planned-certificates.ts';
+import { accountKey, decodeAccount, encodeAccount } from '../stored-account.ts';
+import type { AccountRecord } from '../stored-account.ts';
+import { readStoredCertificates, writeStoredCertificate } from '../stored-certificates.ts';
+import type { StoredCertificates } from '../stored-certificates.ts';
 import type { Findings, FoundAccount, FoundCertificate } from './findings.ts';
 
 /** What became of one thing: `taken`; `there` when our store has the very same; `refused` with the reason. */
@@ -22,6 +21,7 @@ export interface ImportLine {
   readonly outcome: 'taken' | 'there' | 'refused';
   /** Names of a certificate, the URL of an account; empty where it could not be read. */
   readonly what: readonly string[];
+  /** The CA's id, see `issuerIdOf`; null when it is not known. */
   readonly issuer: string | null;
   /** Milliseconds since the epoch; of certificates only. */
   readonly notAfter: number | null;
@@ -43,7 +43,7 @@ export interface ImportOptions {
 
 /**
  * Judges all findings and writes what is good.
- * @throws PorticoError what the store throws
+ * @throws PorticoError `ACME_STATE_UNREADABLE`, and what the store throws
  */
 export async function importFindings(findings: Findings, options: ImportOptions): Promise<ImportLine[]> {
   const lines: ImportLine[] = findings.unreadable.map(({ where, why }) => ({
@@ -75,7 +75,7 @@ async function importCertificates(all: readonly FoundCertificate[], options: Imp
       lines.push(certificateLine({ found, certificate: null }, 'refused', judged));
       continue;
     }
-    const id = certificateIdOf(judged.certificate.names);
+    const id = planCertificate(judged.certificate.names).id;
     const rival = best.get(id);
     const wins = rival === undefined || rival.certificate.notAfter < judged.certificate.notAfter;
     if (wins) best.set(id, judged);
@@ -83,13 +83,15 @@ async function importCertificates(all: readonly FoundCertificate[], options: Imp
     if (loser !== undefined)
       lines.push(certificateLine(loser, 'refused', 'another for the same names is valid longer'));
   }
-  for (const [id, judged] of best) lines.push(await writeCertificate(id, judged, options));
+  if (best.size === 0) return lines;
+  const present = await readPresent(options.store);
+  for (const [id, judged] of best) lines.push(await writeCertificate(id, judged, present, options));
   return lines;
 }
 
 /** @returns why it is not taken, or the certificate */
 function judge(found: FoundCertificate, now: number): Judged | string {
-  if (isStaging(found.issuer)) return 'it is of a staging CA, which nobody trusts';
+  if (isStaging(found.directory)) return 'it is of a staging CA, which nobody trusts';
   try {
     const certificate = parseCertificate(found.chain, found.key, 'acme');
     if (certificate.names.length === 0) return 'it is for no name';
@@ -102,28 +104,42 @@ function judge(found: FoundCertificate, now: number): Judged | string {
   }
 }
 
-async function writeCertificate(id: string, judged: Judged, options: ImportOptions): Promise<ImportLine> {
+async function readPresent(store: Store): Promise<StoredCertificates> {
+  const problems: PorticoError[] = [];
+  const present = await readStoredCertificates(store, (problem) => problems.push(problem));
+  const [problem] = problems;
+  if (present.unreadable === null && problem !== undefined) throw problem;
+  return present;
+}
+
+async function writeCertificate(
+  id: string,
+  judged: Judged,
+  present: StoredCertificates,
+  options: ImportOptions,
+): Promise<ImportLine> {
   const { certificate, found } = judged;
-  const key = importedCertificateKey(id);
-  const existing = await options.store.get(key);
-  if (existing !== null) {
-    const stored = decodeStoredCertificate(existing);
-    if (stored?.chain === certificate.chain && stored.key === certificate.key) {
-      return certificateLine(judged, 'there', null);
-    }
-    if (!options.force)
-      return certificateLine(judged, 'refused', 'the store has another for these names; --force replaces it');
+  const existing = present.found.get(id)?.certificate;
+  if (existing?.chain === certificate.chain && existing.key === certificate.key) {
+    return certificateLine(judged, 'there', null);
+  }
+  // One that is damaged is no certificate any more, and another may take its place.
+  if (!options.force && (existing !== undefined || present.unreadable?.has(id) === true)) {
+    return certificateLine(judged, 'refused', 'the store has another for these names; --force replaces it');
   }
   if (!options.dryRun) {
-    const value = encodeStoredCertificate({
-      chain: certificate.chain,
-      key: certificate.key,
-      names: certificate.names,
-      issuer: found.issuer,
+    await writeStoredCertificate(options.store, {
+      id,
+      certificate,
+      issuer: issuerOf(found),
+      issuerName: found.directory === null ? null : issuerNameOf(found.directory),
       profile: null,
+      askedProfile: null,
+      configuredProfile: null,
+      obtainedAt: certificate.notBefore,
+      certificateUrl: null,
       importedFrom: options.from,
     });
-    await options.store.put(key, value);
   }
   return certificateLine(judged, 'taken', null);
 }
@@ -134,41 +150,46 @@ async function importAccount(found: FoundAccount, taken: Set<string>, options: I
     where: found.where,
     outcome,
     what: [found.uri],
-    issuer: found.issuer,
+    issuer: issuerOf(found),
     notAfter: null,
     why,
   });
-  const problem = accountProblem(found);
-  if (problem !== null) return line('refused', problem);
-  const issuer = found.issuer ?? '';
+  const record = accountOf(found);
+  if (typeof record === 'string') return line('refused', record);
+  const issuer = issuerIdOf(record.directoryUrl);
   if (taken.has(issuer)) return line('refused', 'another account at the same CA was taken');
-  const account = { key: pemOf(found.key), uri: found.uri, contact: found.contact };
   const existing = await options.store.get(accountKey(issuer));
   if (existing !== null) {
-    const stored = decodeStoredAccount(existing);
-    if (stored?.uri === account.uri && stored.key === account.key) {
+    const decoded = decodeAccount(existing);
+    if (decoded.ok && decoded.record.url === record.url && decoded.record.key === record.key) {
       taken.add(issuer);
       return line('there');
     }
     if (!options.force) return line('refused', 'the store has another account at this CA; --force replaces it');
   }
-  if (!options.dryRun) await options.store.put(accountKey(issuer), encodeStoredAccount(account));
+  if (!options.dryRun) await options.store.put(accountKey(issuer), encodeAccount(record));
   taken.add(issuer);
   return line('taken');
 }
 
-function accountProblem({ issuer, uri, key }: FoundAccount): string | null {
-  if (issuer === null) return 'its CA is not known; say which with --directory URL';
+/** @returns why it is not taken, or the account as we keep it */
+function accountOf({ directory, uri, key, contact }: FoundAccount): AccountRecord | string {
+  if (directory === null) return 'its CA is not known; say which with --directory URL';
   if (!URL.canParse(uri) || new URL(uri).protocol !== 'https:') return 'its account URL is no https URL';
-  const host = new URL(uri).host.replaceAll(':', '-');
-  if (!issuer.startsWith(host)) return `its account URL is of another CA (${host})`;
+  const { host } = new URL(uri);
+  if (host !== new URL(directory).host) return `its account URL is of another CA (${host})`;
   const kind = key.asymmetricKeyType;
   if (kind !== 'rsa' && kind !== 'ec') return 'its key is neither RSA nor ECDSA';
-  return null;
+  const address = contact.find((each) => /^mailto:./i.test(each))?.slice('mailto:'.length) ?? null;
+  return { version: 1, directoryUrl: directory, key: pemOf(key), url: uri, contact: address, pendingKey: null };
 }
 
-function isStaging(issuer: string | null): boolean {
-  return issuer?.includes('staging') === true;
+function issuerOf({ directory }: { readonly directory: string | null }): string | null {
+  return directory === null ? null : issuerIdOf(directory);
+}
+
+function isStaging(directory: string | null): boolean {
+  return directory?.includes('staging') === true;
 }
 
 function pemOf(key: KeyObject): string {
@@ -185,7 +206,7 @@ function certificateLine(
     where: found.where,
     outcome,
     what: certificate?.names ?? [],
-    issuer: found.issuer,
+    issuer: issuerOf(found),
     notAfter: certificate?.notAfter ?? null,
     why,
   };

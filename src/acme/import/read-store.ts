@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { readRegularFile } from '../../store/read-file.ts';
-import { issuerIdOf } from '../stored-account.ts';
 import { readAcmeSh } from './acme-sh.ts';
 import { readCaddy } from './caddy.ts';
 import { readCertbot } from './certbot.ts';
@@ -23,7 +22,7 @@ const MAX_ACME_JSON_BYTES = 64 * 1024 * 1024;
 /**
  * Reads another program's store.
  * @param path - its directory; for Traefik the file, or the directory with `acme.json`
- * @param directories - directory URLs of known CAs
+ * @param directories - directory URLs of known CAs, https
  * @param directory - the CA of everything whose CA the store does not tell; null when that was not said
  * @throws PorticoError `IMPORT_UNREADABLE`
  */
@@ -35,14 +34,14 @@ export async function readForeignStore(
 ): Promise<Findings> {
   const findings = await read(from, path, directory === null ? directories : [directory, ...directories]);
   if (directory === null) return findings;
-  const withIssuer = <T extends { readonly issuer: string | null }>(found: T): T => ({
+  const withDirectory = <T extends { readonly directory: string | null }>(found: T): T => ({
     ...found,
-    issuer: found.issuer ?? issuerIdOf(directory),
+    directory: found.directory ?? directory,
   });
   return {
     ...findings,
-    certificates: findings.certificates.map(withIssuer),
-    accounts: findings.accounts.map(withIssuer),
+    certificates: findings.certificates.map(withDirectory),
+    accounts: findings.accounts.map(withDirectory),
   };
 }
 
@@ -52,7 +51,7 @@ async function read(from: ImportSource, path: string, directories: readonly stri
       case 'certbot':
         return await readCertbot(await ContainedFiles.open(path));
       case 'caddy':
-        return await readCaddy(await ContainedFiles.open(path));
+        return await readCaddy(await ContainedFiles.open(path), directories);
       case 'acme.sh':
         return await readAcmeSh(await ContainedFiles.open(path));
       case 'traefik':

@@ -4,7 +4,6 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { issuerIdOf } from '../stored-account.ts';
 import { attempt, jsonMap, mapOf, noFindings, textOf, textsOf, type Findings } from './findings.ts';
 
 type JsonMap = Readonly<Record<string, unknown>>;
@@ -22,9 +21,9 @@ export async function readTraefik(text: string, directories: readonly string[]):
   for (const [name, value] of resolvers) {
     const resolver = mapOf(value);
     if (resolver === null) continue;
-    const issuer = issuerOf(mapOf(resolver.Account), directories);
+    const directory = directoryOf(mapOf(resolver.Account), directories);
     await attempt(findings, `${name}.Account`, () => {
-      readAccount(name, resolver, issuer, findings);
+      readAccount(name, resolver, directory, findings);
       return Promise.resolve();
     });
     const certificates = Array.isArray(resolver.Certificates) ? (resolver.Certificates as unknown[]) : [];
@@ -33,7 +32,7 @@ export async function readTraefik(text: string, directories: readonly string[]):
       await attempt(findings, where, () => {
         const certificate = mapOf(each) ?? {};
         const pem = (key: string): string => fromBase64(textOf(anyCase(certificate, key), key)).toString('utf8');
-        findings.certificates.push({ where, chain: pem('certificate'), key: pem('key'), issuer });
+        findings.certificates.push({ where, chain: pem('certificate'), key: pem('key'), directory });
         return Promise.resolve();
       });
     }
@@ -41,7 +40,7 @@ export async function readTraefik(text: string, directories: readonly string[]):
   return findings;
 }
 
-function readAccount(name: string, resolver: JsonMap, issuer: string | null, findings: Findings): void {
+function readAccount(name: string, resolver: JsonMap, directory: string | null, findings: Findings): void {
   const account = mapOf(resolver.Account);
   // A resolver that has not been used yet.
   if (account === null || mapOf(account.Registration) === null) return;
@@ -53,15 +52,14 @@ function readAccount(name: string, resolver: JsonMap, issuer: string | null, fin
     key: keyOf(fromBase64(textOf(account.PrivateKey, 'PrivateKey'))),
     uri: textOf(registration.uri, 'account URL'),
     contact: contact.length > 0 ? contact : email,
-    issuer,
+    directory,
   });
 }
 
-function issuerOf(account: JsonMap | null, directories: readonly string[]): string | null {
+function directoryOf(account: JsonMap | null, directories: readonly string[]): string | null {
   const uri = mapOf(account?.Registration)?.uri;
   const host = typeof uri === 'string' && URL.canParse(uri) ? new URL(uri).host : null;
-  const directory = directories.find((each) => new URL(each).host === host);
-  return directory === undefined ? null : issuerIdOf(directory);
+  return directories.find((each) => new URL(each).host === host) ?? null;
 }
 
 /** Traefik writes PKCS #1; other versions and tools the two others. */

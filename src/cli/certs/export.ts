@@ -1,13 +1,14 @@
 /** `portico certs export`: writes the certificate of a name to files of another program, once. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { coversName, parseCertificate, validityProblem, type CertificateData } from '../../base/certificate.ts';
+import { coversName, validityProblem, type CertificateData } from '../../base/certificate.ts';
 import { systemClock } from '../../base/clock.ts';
 import { commandWords } from '../../base/command-words.ts';
 import { PorticoError } from '../../base/errors.ts';
 import { parseKeyFileMode } from '../../base/file-mode.ts';
 import { parseFileOwner } from '../../base/file-owner.ts';
-import { CERTIFICATES_FOLDER, decodeStoredCertificate } from '../../acme/stored-certificate.ts';
+import { acmeOutline } from '../../acme-plan.ts';
+import { readStoredCertificates } from '../../acme/stored-certificates.ts';
 import type { Config } from '../../config/index.ts';
 import { hookEnvironment, HOOK_LIMIT_MS, type ExportTarget } from '../../export/exporter.ts';
 import { runHook } from '../../export/hook.ts';
@@ -108,8 +109,8 @@ async function findCertificate(name: string, config: Config, store: Store): Prom
   const entries = config.certificates.filter(({ names }) => names.includes(name) || coversName(names, name));
   const entry = entries.find(({ names }) => names.includes(name)) ?? entries[0];
   const found =
-    entry === undefined
-      ? await fromAcme(name, store)
+    entry === undefined || entry.source === 'acme'
+      ? await fromAcme(name, config, store)
       : entry.source === 'files'
         ? await fromFiles(entry.names, entry.files, name)
         : await fromLocalCa(entry.names, store, name);
@@ -151,26 +152,19 @@ async function fromLocalCa(names: readonly string[], store: Store, name: string)
   }
 }
 
-/** Among several the one that is valid longest, as in the handshake. */
-async function fromAcme(name: string, store: Store): Promise<CertificateData | null> {
-  let best: CertificateData | null = null;
-  for (const key of await store.list(CERTIFICATES_FOLDER)) {
-    const value = await store.get(key);
-    const stored = value === null ? null : decodeStoredCertificate(value);
-    if (stored === null) continue;
-    const certificate = usable(stored.chain, stored.key);
-    if (certificate === null || !(certificate.names.includes(name) || coversName(certificate.names, name))) continue;
-    if (best === null || certificate.notAfter > best.notAfter) best = certificate;
-  }
-  return best;
-}
-
-function usable(chain: string, key: string): CertificateData | null {
-  try {
-    const certificate = parseCertificate(chain, key, 'acme');
-    return validityProblem(certificate, systemClock.now()) === null ? certificate : null;
-  } catch (error) {
-    if (error instanceof PorticoError) return null;
-    throw error;
-  }
+/** As the handshake would choose: one that is planned before others, then the one that is valid longest. */
+async function fromAcme(name: string, config: Config, store: Store): Promise<CertificateData | null> {
+  const problems: PorticoError[] = [];
+  const { found } = await readStoredCertificates(store, (problem) => problems.push(problem));
+  const planned = new Set(acmeOutline(config).certificates.map(({ id }) => id));
+  const usable = [...found.values()].filter(
+    ({ certificate }) =>
+      coversName(certificate.names, name) && validityProblem(certificate, systemClock.now()) === null,
+  );
+  const [best] = usable.sort(
+    (a, b) => Number(planned.has(b.id)) - Number(planned.has(a.id)) || b.certificate.notAfter - a.certificate.notAfter,
+  );
+  const unreadable = problems.find(({ code }) => code === 'ACME_STATE_UNREADABLE');
+  if (best === undefined && unreadable !== undefined) throw unreadable;
+  return best?.certificate ?? null;
 }

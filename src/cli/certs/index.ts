@@ -8,7 +8,10 @@ const COMMANDS = new Map<string, CommandEntry>([
   ],
   [
     'renew',
-    { summary: 'get a new certificate for a name now', load: async () => (await import('./renew.ts')).certsRenewCommand },
+    {
+      summary: 'get a new certificate for a name now',
+      load: async () => (await import('./renew.ts')).certsRenewCommand,
+    },
   ],
   [
     'export',

@@ -99,7 +99,9 @@ function cellsOf(row: CertificateRow): Cell[] {
     { text: row.source },
     { text: row.issuer ?? '-' },
     { text: row.profile ?? '' },
-    row.days_left === null ? { text: 'none', style: 'red' } : { text: String(row.days_left), style: styleOf(row.days_left) },
+    row.days_left === null
+      ? { text: 'none', style: 'red' }
+      : { text: String(row.days_left), style: styleOf(row.days_left) },
     { text: row.next_renewal === null ? '-' : shownTime(row.next_renewal) },
     { text: row.reason ?? '' },
   ];

@@ -3,6 +3,8 @@
  * DNS (draft-ietf-acme-dns-persist).
  */
 import { acmeOutline } from '../../acme-plan.ts';
+import { issuerIdOf } from '../../acme/issuer.ts';
+import { accountKey, decodeAccount } from '../../acme/stored-account.ts';
 import type { Config } from '../../config/index.ts';
 import type { PlanContext, PlanLine, PlanSection } from './section.ts';
 
@@ -74,30 +76,16 @@ function recordFor(name: string, wildcard: boolean, issuer: Issuer, account: str
   };
 }
 
-/** The account at a directory, when the store can be read and has one: `acme/<issuer>/account.json`. */
+/** The account at a directory, when the store can be read and has one. */
 async function accountUrl(directoryUrl: string, store: PlanContext['store']): Promise<string | null> {
-  let keys: string[];
+  let stored: Buffer | null;
   try {
-    keys = await store.list('acme');
+    stored = await store.get(accountKey(issuerIdOf(directoryUrl)));
   } catch {
-    // Nobody has started yet, or this user may not read it; both are told as "after the first start".
+    // This user may not read it, which is told as "after the first start".
     return null;
   }
-  for (const key of keys) {
-    if (!/^acme\/[^/]+\/account\.json$/.test(key)) continue;
-    const url = await urlInAccount(key, directoryUrl, store);
-    if (url !== null) return url;
-  }
-  return null;
-}
-
-async function urlInAccount(key: string, directoryUrl: string, store: PlanContext['store']): Promise<string | null> {
-  try {
-    const text = await store.get(key);
-    const account = JSON.parse(text?.toString('utf8') ?? 'null') as { directoryUrl?: unknown; url?: unknown } | null;
-    return account?.directoryUrl === directoryUrl && typeof account.url === 'string' ? account.url : null;
-  } catch {
-    // As above: an account that cannot be read is none that could be named.
-    return null;
-  }
+  // One that is damaged is none that could be named; the start says so.
+  const decoded = stored === null ? null : decodeAccount(stored);
+  return decoded?.ok === true ? decoded.record.url : null;
 }

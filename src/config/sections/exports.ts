@@ -41,9 +41,6 @@ const entry = z
   )
   .meta({ description: 'One certificate and where it is written.' });
 
-/** One entry, parsed: `mode` is a number, `hook` a list of words. */
-export type ExportEntry = z.output<typeof entry>;
-
 /** Certificates for other programs. */
 export const exportsSection = z
   .array(entry, { error: 'a list of {name, chain, key}' })

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstIssuer, issuerIdOf, mayTryNextIssuer, stagingIssuer } from '../../../src/acme/issuer.ts';
+import { issuerIdOf, issuerNameOf, mayTryNextIssuer, stagingIssuer } from '../../../src/acme/issuer.ts';
 import type { AcmeIssuer } from '../../../src/acme/issuer.ts';
 import { readProblem } from '../../../src/acme/problem.ts';
 import { PorticoError } from '../../../src/base/errors.ts';
@@ -14,6 +14,9 @@ describe('issuerIdOf', () => {
   it('is a word for those that everybody knows', () => {
     expect(issuerIdOf(LETSENCRYPT)).toBe('letsencrypt');
     expect(issuerIdOf('https://acme.zerossl.com/v2/DV90')).toBe('zerossl');
+    expect(issuerIdOf('https://ACME.ZeroSSL.com:443/v2/DV90')).toBe('zerossl');
+    expect(issuerNameOf('https://acme.zerossl.com/v2/DV90')).toBe('zerossl');
+    expect(issuerNameOf('https://ca.example/dir')).toBe('https://ca.example/dir');
   });
 
   it('can be read for the others', () => {
@@ -57,44 +60,7 @@ describe('stagingIssuer', () => {
   });
 });
 
-describe('issuers in order of preference', () => {
-  const ask = (outcomes: Record<string, Error | string>) => async (name: string) => {
-    const outcome = outcomes[name];
-    if (typeof outcome === 'string') return outcome;
-    throw outcome ?? new Error('not asked for');
-  };
-
-  it('fall back when one cannot issue, and say so', async () => {
-    const failed: string[] = [];
-    const down = new PorticoError('ACME_UNREACHABLE', 'down');
-    const result = await firstIssuer(
-      ['a', 'b', 'c'],
-      ask({ a: down, b: problem('rateLimited'), c: 'certificate' }),
-      (name) => failed.push(name),
-    );
-    expect(result).toBe('certificate');
-    expect(failed).toEqual(['a', 'b']);
-  });
-
-  it('end with the word of the first when none can', async () => {
-    const outcomes = { a: problem('rateLimited'), b: problem('externalAccountRequired') };
-    await expect(firstIssuer(['a', 'b'], ask(outcomes), () => undefined)).rejects.toMatchObject({
-      type: 'rateLimited',
-    });
-  });
-
-  it('are not all burnt for a name that does not answer', async () => {
-    const asked: string[] = [];
-    const all = ask({ a: problem('connection', 0), b: 'certificate' });
-    const attempt = firstIssuer(
-      ['a', 'b'],
-      (name) => (asked.push(name), all(name)),
-      () => undefined,
-    );
-    await expect(attempt).rejects.toMatchObject({ type: 'connection' });
-    expect(asked).toEqual(['a']);
-  });
-
+describe('the next issuer', () => {
   it.each([
     ['caa', 403, true],
     ['caa', 0, true],
@@ -103,11 +69,12 @@ describe('issuers in order of preference', () => {
     ['unauthorized', 403, true],
     ['dns', 0, false],
     ['unauthorized', 0, false],
-  ])('after %s with status %i: another one may issue: %s', (type, status, expected) => {
+  ])('may issue after %s with status %i: %s', (type, status, expected) => {
     expect(mayTryNextIssuer(problem(type, status))).toBe(expected);
   });
 
-  it('are left alone when the cause is here', () => {
+  it('may when this one cannot be reached, and is left alone when the cause is here', () => {
+    expect(mayTryNextIssuer(new PorticoError('ACME_UNREACHABLE', 'down'))).toBe(true);
     for (const code of ['ACME_ABORTED', 'STORE_UNWRITABLE', 'ACME_CHALLENGE_TEST']) {
       expect(mayTryNextIssuer(new PorticoError(code, 'here'))).toBe(false);
     }

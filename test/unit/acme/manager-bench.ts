@@ -3,9 +3,10 @@ import { vi } from 'vitest';
 import type { CertificateState } from '../../../src/acme/certificate-state.ts';
 import type { ChallengeChoice } from '../../../src/acme/challenge-choice.ts';
 import type { CertificateEvent } from '../../../src/acme/events.ts';
-import type { Issuer, IssuerSession, OrderRequest, OrderResult } from '../../../src/acme/issuing.ts';
+import type { Issuer, IssuerSession } from '../../../src/acme/issuing.ts';
 import { AcmeManager } from '../../../src/acme/manager.ts';
 import type { AcmePlan } from '../../../src/acme/manager.ts';
+import type { OrderRequest, OrderResult } from '../../../src/acme/order.ts';
 import { planCertificate } from '../../../src/acme/planned-certificates.ts';
 import type { IssuerLimits } from '../../../src/acme/rate-limits.ts';
 import type { RenewalInfo } from '../../../src/acme/renewal-info.ts';
@@ -102,7 +103,7 @@ export class FakeIssuer {
         return answer;
       },
       obtain: (request, signal) => this.#obtain(request, signal),
-      isUnderWay: async (id) => this.underWay.has(id),
+      isUnderWay: async ({ id }) => this.underWay.has(id),
       discard: async (id) => {
         this.discarded.push(id);
         this.underWay.delete(id);
@@ -120,7 +121,8 @@ export class FakeIssuer {
       const error = this.answer(request, this.orders.length);
       if (error !== null) throw error;
       const made = instantCertificate(request.names, Date.now(), Date.now() + this.life);
-      return { ...made, profile: request.profile, certificateUrl: 'https://ca.test/cert/1', droppedReplaces: false };
+      const { profile } = request;
+      return { ...made, profile, issuer: this.id, certificateUrl: 'https://ca.test/cert/1', droppedReplaces: false };
     } finally {
       this.open -= 1;
     }

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AcmeSource } from '../../../src/acme/acme-source.ts';
+import { planCertificate } from '../../../src/acme/planned-certificates.ts';
 import { limitsOf } from '../../../src/acme/rate-limits.ts';
+import { writeStoredCertificate } from '../../../src/acme/stored-certificates.ts';
+import { parseCertificate } from '../../../src/base/certificate.ts';
 import { collectCertificates } from '../../../src/certificates.ts';
+import { instantCertificate } from '../../helpers/instant-certificate.ts';
 import { caProblem, DAY, FakeIssuer, HOUR, jumpClock, MINUTE, newBench, START } from './manager-bench.ts';
 import type { Bench } from './manager-bench.ts';
 
@@ -515,6 +519,96 @@ describe('a restart', () => {
     bench.issuer.answer = () => null;
     await bench.pass(HOUR);
     expect(manager.certificateFor('example.com')).toMatchObject({ names: ['example.com', 'www.example.com'] });
+  });
+});
+
+describe('imported certificates', () => {
+  /** As another program had them. */
+  async function imported(names: readonly string[], daysLeft: number, issuer: string | null = null): Promise<void> {
+    const { chain, key } = instantCertificate(names, START + (daysLeft - 90) * DAY, START + daysLeft * DAY);
+    const certificate = parseCertificate(chain, key, 'acme');
+    await writeStoredCertificate(bench.store, {
+      id: planCertificate(names).id,
+      certificate,
+      issuer,
+      issuerName: issuer,
+      profile: null,
+      askedProfile: null,
+      configuredProfile: null,
+      obtainedAt: certificate.notBefore,
+      certificateUrl: null,
+      importedFrom: 'certbot',
+    });
+  }
+
+  it.each([null, 'zerossl', 'ca'])(
+    'are adopted and renewed by their dates, of whatever CA they are (%s)',
+    async (ca) => {
+      await imported(['example.com'], 60, ca);
+      await bench.start();
+      await bench.pass(DAY);
+      expect(bench.ofKind('adopted')).toMatchObject([{ id: 'example.com', issuer: ca }]);
+      expect(bench.issuer.orders).toEqual([]);
+      expect(bench.state()).toMatchObject({ issuer: ca, reason: 'a third of its life is left' });
+      await bench.pass(32 * DAY);
+      expect(bench.issuer.orders).toHaveLength(1);
+      expect(bench.state().issuer).toBe('ca');
+    },
+  );
+
+  it('say what they replace only to the CA that they are of', async () => {
+    bench.issuer.renewalInfo = () => ({
+      start: START,
+      end: START + HOUR,
+      explanationUrl: null,
+      receivedAt: START,
+      retryAfterMs: null,
+    });
+    bench.sets = [['example.com'], ['example.net']];
+    await imported(['example.com'], 60, 'ca');
+    await imported(['example.net'], 60);
+    await bench.start();
+    await bench.pass(HOUR);
+    expect(bench.issuer.orders.map(({ request }) => [request.id, request.replaces !== null])).toEqual([
+      ['example.com', true],
+    ]);
+  });
+
+  it('for several names stand for each of them that is planned, until their dates say otherwise', async () => {
+    await imported(['example.com', 'www.example.com'], 60);
+    await imported(['*.example.com'], 50);
+    bench.sets = [['example.com'], ['www.example.com'], ['matrix.example.com'], ['other.test']];
+    const manager = await bench.start();
+    await bench.pass(DAY);
+    expect(bench.issuer.orders.map(({ request }) => request.id)).toEqual(['other.test']);
+    expect(manager.certificateFor('www.example.com')).toMatchObject({ names: ['example.com', 'www.example.com'] });
+    expect(manager.certificateFor('matrix.example.com')).toMatchObject({ names: ['*.example.com'] });
+    await bench.restart();
+    await bench.pass(DAY);
+    expect(bench.issuer.orders).toHaveLength(1);
+    await bench.pass(60 * DAY);
+    for (const name of ['example.com', 'www.example.com', 'matrix.example.com']) {
+      expect(bench.manager?.certificateFor(name)).toMatchObject({ names: [name] });
+    }
+  });
+
+  it('that have expired are not waited with', async () => {
+    await imported(['example.com', 'www.example.com'], -1);
+    await bench.start();
+    await bench.pass(MINUTE);
+    expect(bench.issuer.orders).toHaveLength(1);
+    expect(bench.state().days_left).toBe(90);
+  });
+
+  it('in a store that cannot be read at first are found as soon as it can', async () => {
+    await imported(['example.com', 'www.example.com'], 60);
+    bench.store.reads = true;
+    const manager = await bench.start();
+    await bench.pass(10 * MINUTE);
+    bench.store.reads = false;
+    await bench.pass(2 * MINUTE);
+    expect(manager.certificateFor('example.com')).toMatchObject({ names: ['example.com', 'www.example.com'] });
+    expect(bench.issuer.orders).toEqual([]);
   });
 });
 

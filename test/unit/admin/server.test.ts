@@ -146,6 +146,7 @@ describe('questions', () => {
     expect(await askAdmin(path, 'certificates')).toEqual({ certificates: [] });
     expect(await askAdmin(path, 'renew', { name: 'a.example' })).toMatchObject({ state: 'renewed' });
     expect(await askAdmin(path, 'drain')).toMatchObject({ draining: true });
+    expect(await askAdmin(path, 'canary')).toEqual({ target: '/a', answer_key: '00' });
     expect(calls).toEqual(['renew a.example', 'drain']);
   });
 
@@ -176,6 +177,7 @@ describe('questions', () => {
     ['GET', '/'],
     ['GET', '/v1/drain'],
     ['POST', '/v1/status'],
+    ['GET', '/v1/canary'],
     ['GET', '/v1/../v1/status'],
     ['DELETE', '/v1/certificates'],
     ['POST', '/v1/certificates/renew'],

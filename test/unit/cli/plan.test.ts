@@ -77,7 +77,7 @@ DNS records to set once, for dns-persist-01
     const account = {
       version: 1,
       directoryUrl: DIRECTORY,
-      key: 'secret',
+      key: '-----BEGIN PRIVATE KEY-----secret',
       url: 'https://acme-v02.api.letsencrypt.org/acme/acct/1',
     };
     await store.put('acme/letsencrypt/account.json', JSON.stringify(account));

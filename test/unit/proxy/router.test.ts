@@ -494,6 +494,62 @@ describe('http listeners', () => {
   });
 });
 
+describe('the URI canary', () => {
+  const TARGET = "/_matrix/portico/canary/x/%2F%25//';?q=%2F//";
+  const asked: string[] = [];
+  const options: RouterOptions = {
+    canary: (method, target) => {
+      asked.push(`${method} ${target}`);
+      return method === 'GET' && target === TARGET ? '{"received":""}' : null;
+    },
+  };
+
+  it('is answered as it came, on every role that speaks TLS', () => {
+    for (const connection of [{}, { role: 'federation' as const }, { only: 'federation' as const }]) {
+      const route = ask(TARGET, { options, connection });
+      expect(route).toMatchObject({
+        kind: 'answer',
+        site: 'example.com',
+        requestClass: 'federation',
+        rule: 'URI canary',
+        answer: { status: 200, body: '{"received":""}' },
+      });
+      const { fields } = answerOf(route);
+      expect(fieldOf(fields, 'Content-Type')).toBe('application/json');
+      expect(fieldOf(fields, 'Cache-Control')).toBe('no-store');
+    }
+  });
+
+  it('comes after the checks of method, target, Host and SNI', () => {
+    asked.length = 0;
+    expect(brief(ask(TARGET, { options, request: { method: 'TRACE' } }))).toMatch(/^refuse 405 /);
+    expect(brief(ask(`${TARGET}#`, { options }))).toBe('refuse 400 TARGET_INVALID');
+    expect(brief(ask(TARGET, { options, request: { hasBody: true } }))).toBe('refuse 400 BODY_UNEXPECTED');
+    expect(brief(ask(TARGET, { options, request: { authority: 'unknown.example' } }))).toMatch(/^refuse 421 /);
+    expect(brief(ask(TARGET, { options, connection: { role: 'http' } }))).toBe('answer 308');
+    const elsewhere = { servername: 'other.example', certificateNames: ['other.example'] };
+    expect(brief(ask(TARGET, { options, connection: elsewhere }))).toBe('refuse 421 HOST_NOT_SNI');
+    expect(asked).toEqual([]);
+  });
+
+  it.for<[string, string]>([
+    ['GET', '/_matrix/portico/canary/y'],
+    ['GET', "/_matrix/portico/canary/x/%2F%25//';?q="],
+    ['POST', TARGET],
+    ['HEAD', TARGET],
+    ['OPTIONS', TARGET],
+    ['GET', '/_matrix/client/versions'],
+    ['GET', '/_synapse/admin/v1/users'],
+    ['GET', '/_matrix/%2e%2e/_synapse/admin/x'],
+    ['GET', '/elsewhere'],
+  ])('when it is none, %s %s is routed as without it', ([method, target]) => {
+    const withIt = ask(target, { options, request: { method } });
+    expect(withIt).toEqual(ask(target, { request: { method } }));
+    expect(withIt.rule).not.toBe('URI canary');
+    expect(ask(target, { options: { canary: null }, request: { method } })).toEqual(withIt);
+  });
+});
+
 describe('fallback', () => {
   it('answers a status', () => {
     expect(ask('/')).toMatchObject({

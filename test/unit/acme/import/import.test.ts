@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { importFindings, type ImportLine, type ImportOptions } from '../../../../src/acme/import/import.ts';
 import { readForeignStore, type ImportSource } from '../../../../src/acme/import/read-store.ts';
-import { decodeStoredAccount, type StoredAccount } from '../../../../src/acme/stored-account.ts';
-import { decodeStoredCertificate, type StoredCertificate } from '../../../../src/acme/stored-certificate.ts';
+import { issuerIdOf } from '../../../../src/acme/issuer.ts';
+import { planCertificate } from '../../../../src/acme/planned-certificates.ts';
+import { decodeAccount, type AccountRecord } from '../../../../src/acme/stored-account.ts';
+import { readStoredCertificates, type StoredCertificate } from '../../../../src/acme/stored-certificates.ts';
 import { parseCertificate } from '../../../../src/base/certificate.ts';
 import { MemoryStore } from '../../../../src/store/memory-store.ts';
 import {
@@ -25,9 +27,15 @@ import {
   type Pair,
 } from './foreign-stores.ts';
 
+/** As Caddy names it. */
 const LETS_ENCRYPT = 'acme-v02.api.letsencrypt.org-directory';
+const STAGING = 'acme-staging-v02.api.letsencrypt.org-directory';
 const SERVER = 'acme-v02.api.letsencrypt.org/directory';
-const DIRECTORIES = [`https://${SERVER}`, 'https://acme.zerossl.com/v2/DV90'];
+const DIRECTORIES = [
+  `https://${SERVER}`,
+  'https://acme-staging-v02.api.letsencrypt.org/directory',
+  'https://acme.zerossl.com/v2/DV90',
+];
 const URI = 'https://acme-v02.api.letsencrypt.org/acme/acct/42';
 
 let newPair: (names: readonly string[], days?: number) => Promise<Pair>;
@@ -61,14 +69,18 @@ async function run(
 
 async function storedCertificates(): Promise<StoredCertificate[]> {
   const keys = await store.list('acme/certificates');
-  for (const key of keys) expect(key).toMatch(/^acme\/certificates\/[a-z0-9._-]{1,100}\/imported\.json$/);
-  const values = await Promise.all(keys.map(async (key) => decodeStoredCertificate((await store.get(key))!)));
-  return values.map((value) => value!);
+  for (const key of keys) expect(key).toMatch(/^acme\/certificates\/[a-z0-9._-]{1,100}\/certificate\.json$/);
+  const { found } = await readStoredCertificates(store, (problem) => {
+    throw problem;
+  });
+  expect(found.size).toBe(keys.length);
+  return [...found.values()];
 }
 
-async function storedAccount(issuer = LETS_ENCRYPT): Promise<StoredAccount | null> {
+async function storedAccount(issuer = 'letsencrypt'): Promise<AccountRecord | null> {
   const value = await store.get(`acme/${issuer}/account.json`);
-  return value === null ? null : decodeStoredAccount(value);
+  const decoded = value === null ? null : decodeAccount(value);
+  return decoded?.ok === true ? decoded.record : null;
 }
 
 function publicKeyOf(key: KeyObject | string): string {
@@ -80,10 +92,20 @@ async function expectTaken(pair: Pair, key: KeyObject, from: ImportSource, uri =
   const [certificate, ...more] = await storedCertificates();
   expect(more).toEqual([]);
   const wanted = parseCertificate(pair.leaf + pair.issuer, pair.key, 'acme');
-  const { chain, key: keyPem, names } = wanted;
-  expect(certificate).toEqual({ chain, key: keyPem, names, issuer: LETS_ENCRYPT, profile: null, importedFrom: from });
+  expect(certificate).toEqual({
+    id: planCertificate(wanted.names).id,
+    certificate: wanted,
+    issuer: 'letsencrypt',
+    issuerName: 'letsencrypt',
+    profile: null,
+    askedProfile: null,
+    configuredProfile: null,
+    obtainedAt: wanted.notBefore,
+    certificateUrl: null,
+    importedFrom: from,
+  });
   const account = await storedAccount();
-  expect(account?.uri).toBe(uri);
+  expect(account).toMatchObject({ version: 1, directoryUrl: `https://${SERVER}`, url: uri, pendingKey: null });
   expect(publicKeyOf(account?.key ?? '')).toBe(publicKeyOf(key));
 }
 
@@ -109,7 +131,7 @@ describe('certbot', () => {
     expect(outcomes(await run('certbot'))).toContain(
       `accounts/${SERVER}/aaaa0000 refused: another account at the same CA was taken`,
     );
-    expect((await storedAccount())?.uri).toBe(uri);
+    expect((await storedAccount())?.url).toBe(uri);
     expect(publicKeyOf((await storedAccount())?.key ?? '')).toBe(publicKeyOf(key));
   });
 
@@ -138,21 +160,36 @@ describe('Caddy', () => {
       "certificates/local/internal.test refused: it is of Caddy's internal CA, which nobody else trusts",
     ]);
     await expectTaken(pair, key, 'caddy');
-    expect((await storedAccount())?.contact).toEqual(['mailto:admin@example.com']);
+    expect((await storedAccount())?.contact).toBe('admin@example.com');
   });
 
   it('gives the longer of two from two CAs, and nothing of a staging CA', async () => {
     const longer = await newPair(['a.example'], 60);
     await caddySite(root, LETS_ENCRYPT, 'a.example', await newPair(['a.example'], 20));
     await caddySite(root, 'acme.zerossl.com-v2-dv90', 'a.example', longer);
-    const staging = 'acme-staging-v02.api.letsencrypt.org-directory';
-    await caddySite(root, staging, 'a.example', await newPair(['a.example'], 80));
+    await caddySite(root, STAGING, 'a.example', await newPair(['a.example'], 80));
     expect(outcomes(await run('caddy'))).toEqual([
-      `certificates/${staging}/a.example refused: it is of a staging CA, which nobody trusts`,
+      `certificates/${STAGING}/a.example refused: it is of a staging CA, which nobody trusts`,
       `certificates/${LETS_ENCRYPT}/a.example refused: another for the same names is valid longer`,
       'certificates/acme.zerossl.com-v2-dv90/a.example taken',
     ]);
-    expect((await storedCertificates()).map(({ issuer }) => issuer)).toEqual(['acme.zerossl.com-v2-dv90']);
+    expect((await storedCertificates()).map(({ issuer }) => issuer)).toEqual(['zerossl']);
+  });
+
+  it('with a CA that nobody knows: the certificate is taken without its CA, the account when that is told', async () => {
+    const folder = 'ca.internal-8443-acme-dir';
+    await caddySite(root, folder, 'a.example', await newPair(['a.example']));
+    await caddyAccount(root, folder, 'admin@example.com', ecAccountKey(), 'https://ca.internal:8443/acct/1');
+    expect(outcomes(await run('caddy'))).toEqual([
+      `acme/${folder}/users/admin@example.com refused: its CA is not known; say which with --directory URL`,
+      `certificates/${folder}/a.example taken`,
+    ]);
+    expect(await storedCertificates()).toMatchObject([{ issuer: null, issuerName: null, importedFrom: 'caddy' }]);
+    const directory = 'https://ca.internal:8443/acme/Dir';
+    const lines = await run('caddy', { directory, force: true });
+    const issuer = issuerIdOf(directory);
+    expect(lines.map((line) => line.issuer)).toEqual([issuer, issuer]);
+    expect(await storedAccount(issuer)).toMatchObject({ directoryUrl: directory, contact: 'admin@example.com' });
   });
 });
 
@@ -166,7 +203,7 @@ describe('acme.sh', () => {
     const lines = await run('acme.sh');
     expect(lines.map(({ outcome }) => outcome)).toEqual(['taken', 'taken']);
     if (!ecc) await expectTaken(pair, rsaKey, 'acme.sh');
-    expect((await storedAccount())?.contact).toEqual(['mailto:admin@example.com']);
+    expect((await storedAccount())?.contact).toBe('admin@example.com');
   });
 
   it('reads its settings and never runs them', async () => {
@@ -203,7 +240,7 @@ describe('Traefik', () => {
       'home.Account refused: its CA is not known; say which with --directory URL',
     ]);
     await run('traefik', { directory: 'https://ca.internal:8443/dir' });
-    expect((await storedAccount('ca.internal-8443-dir'))?.uri).toBe(uri);
+    expect((await storedAccount(issuerIdOf('https://ca.internal:8443/dir')))?.url).toBe(uri);
   });
 });
 
@@ -224,7 +261,23 @@ describe('what is in our store already', () => {
     expect(await storedCertificates()).toEqual(before);
     expect((await run('certbot', { force: true })).map(({ outcome }) => outcome)).toEqual(['taken', 'taken']);
     expect(await storedCertificates()).not.toEqual(before);
-    expect((await storedAccount())?.uri).toBe(uri);
+    expect((await storedAccount())?.url).toBe(uri);
+  });
+
+  it('and damaged is replaced; what cannot be read is not, and other names are taken all the same', async () => {
+    const place = 'acme/certificates/a.example/certificate.json';
+    await certbotLineage(root, 'a.example', await newPair(['a.example']));
+    await store.put(place, '{"version": 1');
+    expect((await run('certbot')).map(({ outcome }) => outcome)).toEqual(['taken']);
+    await certbotLineage(root, 'b.example', await newPair(['b.example']));
+    const get = store.get.bind(store);
+    store.get = (key) => (key === place ? Promise.reject(new Error('EIO')) : get(key));
+    expect(outcomes(await run('certbot'))).toEqual([
+      'live/a.example refused: the store has another for these names; --force replaces it',
+      'live/b.example taken',
+    ]);
+    store.list = () => Promise.reject(new Error('EIO'));
+    await expect(run('certbot')).rejects.toMatchObject({ code: 'ACME_STATE_UNREADABLE' });
   });
 
   it('is not touched by a dry run, which says the same', async () => {
@@ -259,7 +312,7 @@ describe('what is not good', () => {
     expect(refused.join('\n')).toMatch(/cut\.example refused: The certificate chain cannot be read/);
     expect(refused.join('\n')).toMatch(/gone\.example refused: ENOENT/);
     expect(refused.join('\n')).not.toContain('secret');
-    expect((await storedCertificates()).map(({ names }) => names)).toEqual([['good.example']]);
+    expect((await storedCertificates()).map(({ certificate }) => certificate.names)).toEqual([['good.example']]);
   });
 
   it('is no reason for a throw: a path with nothing, with something else, or not there', async () => {
@@ -326,7 +379,7 @@ describe('a hostile store', () => {
     await run('caddy');
     await run('acme.sh');
     for (const key of await store.list('')) {
-      expect(key).toMatch(/^acme\/(certificates\/[a-z0-9._-]+\/imported|[a-z0-9.-]+\/account)\.json$/);
+      expect(key).toMatch(/^acme\/(certificates\/[a-z0-9._-]+\/certificate|[a-z0-9.-]+\/account)\.json$/);
       expect(key).not.toContain('..');
     }
     expect(await store.list('acme/certificates')).toHaveLength(1);

@@ -1,0 +1,3 @@
+module portico.invalid/bench/loader
+
+go 1.25
