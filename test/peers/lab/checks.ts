@@ -159,9 +159,13 @@ async function resolve({ home, witness, commands }: Pair): Promise<void> {
     throw new Error(`no request of the peer was seen, only ${JSON.stringify(hellos)}\n${witness.describeLog()}`);
   const [result] = await commands.resolve(serverName);
   if (result === undefined) throw new Error('nowhere to connect to');
-  // Before it knows where to go the peer may have asked the server name for the document.
-  const name = serverName.replace(/:\d+$/, '');
-  const entries = hellos.filter(({ port, sni }) => port === result.port && !(port === 443 && sni === name));
+  const name = serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  // The peer goes on to look for the servers of other forms, which had the same addresses.
+  const own = hellos.filter(({ address, sni }) =>
+    sni === null ? address === name : sni === name || sni.endsWith(`.${name}`),
+  );
+  // Before it knows where to go it may have asked the server name for the document.
+  const entries = own.filter(({ port, sni }) => port === result.port && !(port === 443 && sni === name));
   const text = JSON.stringify({ result, entries, hosts: [...new Set(requests.map(({ host }) => host))] });
   if (entries.length === 0) throw new Error(`the peer did not come to that port: ${text}`);
   for (const { address, sni } of entries) {
