@@ -13,13 +13,20 @@ const COMMANDS = new Map<string, CommandEntry>([
     { summary: 'serve a demo homeserver on this machine', load: async () => (await import('./demo.ts')).demoCommand },
   ],
   [
+    'init',
+    {
+      summary: 'write a first config, from a few questions or from flags',
+      load: async () => (await import('./init.ts')).initCommand,
+    },
+  ],
+  [
     'check',
     { summary: 'read the config and print every problem', load: async () => (await import('./check.ts')).checkCommand },
   ],
   [
     'plan',
     {
-      summary: 'print what follows from the config: names, certificates, DNS records',
+      summary: 'what follows from the config and the DNS: names, records, ports, documents',
       load: async () => (await import('./plan.ts')).planCommand,
     },
   ],

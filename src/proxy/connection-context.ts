@@ -10,6 +10,7 @@ import type { FieldRecogniser } from './field-names.ts';
 import type { PeerForwarding } from './forwarding.ts';
 import type { ConnectionFacts, Router } from './route.ts';
 import type { UpstreamData } from './snapshot.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 import type { Turn } from './turn.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 
@@ -34,6 +35,8 @@ export interface ExchangeMetrics {
 export interface Plane {
   readonly clock: Clock;
   readonly turn: Turn;
+  /** Where pieces of response bodies go when their bytes have left. */
+  readonly buffers: ReadBuffers;
   readonly router: Router;
   readonly limits: LimitsData;
   readonly metrics: ExchangeMetrics;

@@ -15,6 +15,7 @@ import { Listeners, type BoundListener } from './listeners.ts';
 import { Counters, createPlaneState, type PlaneState, type SharedParts } from './plane-state.ts';
 import type { AnswerCanary } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import { GatheringTurn } from './turn.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
@@ -71,15 +72,17 @@ export class DataPlane implements ListenerHost {
     let dateSecond = 0;
     let date = '';
     const turn = new GatheringTurn();
+    const buffers = new ReadBuffers();
     this.#shared = {
       clock: options.clock,
       turn,
+      buffers,
       metrics: options.metrics,
       accessLog: options.accessLog,
       contexts: new SecureContexts(),
       pools: new UpstreamPools({
         clock: options.clock,
-        turn,
+        means: { turn, buffers },
         onEvent: (upstreamId, event) => {
           options.metrics.upstreamConnection(upstreamId, event);
         },

@@ -16,6 +16,7 @@ import { createFieldRecogniser } from './field-names.ts';
 import { createForwarding, isClientForwardingField, type PeerForwarding } from './forwarding.ts';
 import { createRouter, type AnswerCanary } from './router.ts';
 import type { Snapshot, UpstreamData } from './snapshot.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 import type { Turn } from './turn.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 
@@ -23,6 +24,7 @@ import type { UpstreamPools } from './upstream/pools.ts';
 export interface SharedParts {
   readonly clock: Clock;
   readonly turn: Turn;
+  readonly buffers: ReadBuffers;
   readonly metrics: Metrics;
   readonly accessLog: Pick<AccessLogger, 'record'>;
   readonly contexts: SecureContexts;
@@ -98,6 +100,7 @@ export function createPlaneState(
   const plane: Plane = {
     clock: shared.clock,
     turn: shared.turn,
+    buffers: shared.buffers,
     router,
     limits,
     metrics: shared.metrics,

@@ -14,21 +14,23 @@ export interface Turn {
    * Writes at the end of this turn. What the socket is asked meanwhile (`writableLength`, `end`, `destroySoon`) counts these
    * bytes as written; `destroy` drops them, so whoever wants them to arrive calls `uncork` before.
    * @param data - a string is latin1
+   * @param onWritten - called when the data has left, or never will
    * @returns as `Writable.write`
    */
-  write(socket: Writable, data: Buffer | string): boolean;
+  write(socket: Writable, data: Buffer | string, onWritten?: () => void): boolean;
 }
 
 /** Gathers the writes of each turn; one for the whole data plane. */
 export class GatheringTurn implements Turn {
   #sockets: Writable[] = [];
 
-  write(socket: Writable, data: Buffer | string): boolean {
+  write(socket: Writable, data: Buffer | string, onWritten?: () => void): boolean {
     if (socket.writableCorked === 0 && data.length < LARGE_BYTES) {
       socket.cork();
       if (this.#sockets.push(socket) === 1) setImmediate(this.#flush);
     }
-    return typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data);
+    if (typeof data === 'string') return socket.write(data, 'latin1', onWritten);
+    return onWritten === undefined ? socket.write(data) : socket.write(data, onWritten);
   }
 
   readonly #flush = (): void => {

@@ -10,6 +10,7 @@ import { trustProblem } from '../../delegation/outbound/dial.ts';
 import { stepTitle } from '../../delegation/resolve/steps/index.ts';
 import { paint } from '../terminal.ts';
 import type { Style, Terminal } from '../terminal.ts';
+import { wrap } from '../wrap.ts';
 
 const WIDTH = 100;
 const DAY_MS = 86_400_000;
@@ -125,17 +126,4 @@ function clientLines({ client, support, versions }: Evidence, terminal: Terminal
     );
   }
   return lines;
-}
-
-/** Breaks at spaces; a word longer than a line stays whole, because addresses and documents are there to be copied. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -6,42 +6,34 @@ import { acmeOutline } from '../../acme-plan.ts';
 import { issuerIdOf } from '../../acme/issuer.ts';
 import { accountKey, decodeAccount } from '../../acme/stored-account.ts';
 import type { Config } from '../../config/index.ts';
-import type { PlanContext, PlanLine, PlanSection } from './section.ts';
+import { issuerDomains } from '../../delegation/plan/issuer-domains.ts';
+import type { Store } from '../../store/store.ts';
 
 type Issuer = NonNullable<Config['acme']>['issuers'][number];
 
-/** Domains by which authorities that are known to offer the challenge name themselves in such records. */
-const ISSUER_DOMAINS: Readonly<Record<string, string>> = {
-  'acme-v02.api.letsencrypt.org': 'letsencrypt.org',
-  'acme-staging-v02.api.letsencrypt.org': 'letsencrypt.org',
-};
+type ReadStore = Pick<Store, 'get' | 'list'>;
 
-interface PersistRecord {
+/** One TXT record. */
+export interface PersistRecord {
   readonly name: string;
-  readonly type: 'TXT';
+  /** The name that it proves. */
+  readonly base: string;
   /** Null while something is missing that only the authority can say. */
   readonly value: string | null;
   readonly issuer: string;
   readonly missing: string | null;
 }
 
-/** The section `dns_records`. */
-export async function persistRecordsSection(context: PlanContext): Promise<PlanSection> {
-  const { config } = context;
-  const title = 'DNS records to set once, for dns-persist-01';
+/** One for each name and authority; empty without ACME or the challenge. */
+export async function persistRecords(config: Config, store: ReadStore): Promise<PersistRecord[]> {
   const names = namesToProve(config);
-  if (config.acme === undefined || names.size === 0) return { key: 'dns_records', title, data: [], lines: [] };
+  if (config.acme === undefined || names.size === 0) return [];
   const records: PersistRecord[] = [];
   for (const issuer of config.acme.issuers) {
-    const account = await accountUrl(issuer.directory.url, context.store);
+    const account = await accountUrl(issuer.directory.url, store);
     for (const [name, wildcard] of names) records.push(recordFor(name, wildcard, issuer, account));
   }
-  const lines = records.flatMap(({ name, value, issuer, missing }): PlanLine[] =>
-    value === null
-      ? [{ depth: 0, text: `${name} (${issuer}): ${missing ?? ''}`, kind: 'warn' }]
-      : [{ depth: 0, text: `${name}. IN TXT "${value}"`, kind: 'copy' }],
-  );
-  return { key: 'dns_records', title, data: records, lines };
+  return records;
 }
 
 /** Names without `*.`, each with whether a wildcard below it is wanted. */
@@ -57,18 +49,18 @@ function namesToProve(config: Config): Map<string, boolean> {
 }
 
 function recordFor(name: string, wildcard: boolean, issuer: Issuer, account: string | null): PersistRecord {
-  const domain = ISSUER_DOMAINS[new URL(issuer.directory.url).hostname];
+  const domain = issuerDomains(issuer.directory.url)?.persist ?? null;
   const missing =
-    domain === undefined
+    domain === null
       ? 'its domain for such records is in the challenge that it sends; see its documentation'
       : account === null
         ? 'the account URL appears after the first start; run `portico plan` again then'
         : null;
   return {
     name: `_validation-persist.${name}`,
-    type: 'TXT',
+    base: name,
     value:
-      domain === undefined || account === null
+      domain === null || account === null
         ? null
         : `${domain}; accounturi=${account}${wildcard ? '; policy=wildcard' : ''}`,
     issuer: issuer.directory.name,
@@ -77,7 +69,7 @@ function recordFor(name: string, wildcard: boolean, issuer: Issuer, account: str
 }
 
 /** The account at a directory, when the store can be read and has one. */
-async function accountUrl(directoryUrl: string, store: PlanContext['store']): Promise<string | null> {
+async function accountUrl(directoryUrl: string, store: ReadStore): Promise<string | null> {
   let stored: Buffer | null;
   try {
     stored = await store.get(accountKey(issuerIdOf(directoryUrl)));

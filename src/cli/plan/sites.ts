@@ -95,11 +95,15 @@ function plannedFor(name: string, { certificates }: AcmeOutline): PlannedCertifi
 }
 
 /** Those of the name itself, or of the wildcard that covers it. */
-function challengesOf(name: string, outline: AcmeOutline): NamePlan['challenges'] {
+export function challengeOf(name: string, outline: AcmeOutline): ChallengeChoice | null {
   const planned = plannedFor(name, outline);
   const own = planned?.names.find((one) => coversName([one], name));
-  const choice = own === undefined ? undefined : outline.challenges.get(own);
-  return choice === undefined ? null : { possible: choice.possible, impossible: choice.impossible };
+  return own === undefined ? null : (outline.challenges.get(own) ?? null);
+}
+
+function challengesOf(name: string, outline: AcmeOutline): NamePlan['challenges'] {
+  const choice = challengeOf(name, outline);
+  return choice === null ? null : { possible: choice.possible, impossible: choice.impossible };
 }
 
 function nameLines({ name, why, certificate, answered_on: ports, challenges }: NamePlan): PlanLine[] {

@@ -231,13 +231,23 @@ export class Http1Connection implements Front, ClientConnection {
   }
 
   #writeBytes(before: string, chunk: Buffer, borrowed: boolean, after: string): boolean {
-    const { turn } = this.#context.plane;
-    if (before === '' && !borrowed) return turn.write(this.#socket, chunk);
+    const { turn, buffers } = this.#context.plane;
     if (chunk.length <= JOINED_BYTES || borrowed || after !== '') {
-      return turn.write(this.#socket, joinBytes(before, chunk, after));
+      if (before === '' && after === '' && !borrowed) return this.#writeWhole(chunk);
+      const joined = joinBytes(before, chunk, after);
+      buffers.giveBack(chunk);
+      return turn.write(this.#socket, joined);
     }
-    turn.write(this.#socket, before);
-    return turn.write(this.#socket, chunk);
+    if (before !== '') turn.write(this.#socket, before);
+    return this.#writeWhole(chunk);
+  }
+
+  #writeWhole(chunk: Buffer): boolean {
+    const { turn, buffers } = this.#context.plane;
+    if (!buffers.isLent(chunk)) return turn.write(this.#socket, chunk);
+    return turn.write(this.#socket, chunk, () => {
+      buffers.giveBack(chunk);
+    });
   }
 
   // Reading

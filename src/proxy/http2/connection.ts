@@ -237,6 +237,10 @@ export class Http2Connection implements StreamHost, ClientConnection {
     stream.clientGone();
   }
 
+  giveBack(piece: Buffer): void {
+    this.#context.plane.buffers.giveBack(piece);
+  }
+
   done(stream: Http2Stream): void {
     this.#ready.delete(stream);
     this.#touched.delete(stream);

@@ -26,6 +26,8 @@ export interface StreamHost {
   reset(stream: Http2Stream, code: number): void;
   /** Both directions are done. */
   done(stream: Http2Stream): void;
+  /** The bytes of a piece are not needed any more. */
+  giveBack(piece: Buffer): void;
 }
 
 /** Body bytes that may wait for one stream before its exchange is held back. */
@@ -79,6 +81,8 @@ export class Http2Stream implements Front {
   #receiveTarget = DEFAULT_WINDOW;
   #paused = false;
   #queue: Buffer[] = [];
+  /** Bytes of the first piece that have left. */
+  #taken = 0;
   #queued = 0;
   #heldBack = false;
   #ended = false;
@@ -133,6 +137,7 @@ export class Http2Stream implements Front {
   clientGone(): void {
     this.#closed = true;
     this.#queue = [];
+    this.#taken = 0;
     this.#queued = 0;
     const { exchange } = this;
     this.exchange = null;
@@ -148,10 +153,12 @@ export class Http2Stream implements Front {
   writeNext(limit: number): number {
     const [first] = this.#queue;
     if (first === undefined || this.#closed) return 0;
-    const size = Math.min(first.length, limit, this.sendWindow, DIRECT_BYTES);
+    const from = this.#taken;
+    const left = first.length - from;
+    const size = Math.min(left, limit, this.sendWindow, DIRECT_BYTES);
     if (size <= 0) return 0;
-    if (size === first.length) this.#queue.shift();
-    else this.#queue[0] = first.subarray(size);
+    this.#taken = size === left ? 0 : from + size;
+    if (size === left) this.#queue.shift();
     this.#queued -= size;
     this.sendWindow -= size;
     const last = this.#queued === 0 && this.#ended;
@@ -159,8 +166,10 @@ export class Http2Stream implements Front {
       FrameType.data,
       last ? Flag.endStream : 0,
       this.id,
-      size === first.length ? first : first.subarray(0, size),
+      size === first.length ? first : first.subarray(from, from + size),
     );
+    // The frame has a copy of its own.
+    if (size === left) this.#host.giveBack(first);
     this.#lastTurn = this.#host.turn;
     if (last) this.#close();
     else if (this.#heldBack && this.#queued <= LOW_WATER_BYTES) {
@@ -200,6 +209,7 @@ export class Http2Stream implements Front {
       this.sendWindow -= size;
       this.#lastFlagsAt = this.#host.writer.frame(FrameType.data, 0, this.id, chunk);
       this.#lastTurn = this.#host.turn;
+      this.#host.giveBack(chunk);
       this.#host.schedule();
       return true;
     }

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { FieldList } from '../fields.ts';
 import { ChunkedDecoder, ChunkedResult } from '../http1/chunked.ts';
+import type { ReadBuffers } from '../read-buffers.ts';
 import type { Turn } from '../turn.ts';
 import { parseResponseHead, type Http1ResponseHead } from '../http1/head-parser.ts';
 
@@ -30,16 +31,6 @@ export interface UpstreamHandler {
   onUpstreamDrain(): void;
 }
 
-/** Buffers that upstream connections read into. */
-export class ReadBuffers {
-  readonly shared: Buffer = Buffer.allocUnsafeSlow(65536);
-
-  /** A buffer that nobody else will write to. */
-  fresh(): Buffer {
-    return Buffer.allocUnsafeSlow(65536);
-  }
-}
-
 type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'tunnel' | 'closed';
 
 const MAX_HEAD_BYTES = 65536;
@@ -52,6 +43,12 @@ const MAX_INFORMATIONAL = 16;
 const LARGE_READ_BYTES = 16384;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
+
+/** What all connections share. */
+export interface UpstreamMeans {
+  readonly turn: Turn;
+  readonly buffers: ReadBuffers;
+}
 
 /** One connection to an upstream. */
 export class UpstreamConnection {
@@ -73,12 +70,18 @@ export class UpstreamConnection {
   #fresh = false;
   #sending = false;
   readonly #turn: Turn;
+  readonly #buffers: ReadBuffers;
   readonly #onRelease: (connection: UpstreamConnection, reusable: boolean) => void;
 
   /** @param onRelease - called once a response is complete, or the connection is of no more use */
-  constructor(socket: Socket, turn: Turn, onRelease: (connection: UpstreamConnection, reusable: boolean) => void) {
+  constructor(
+    socket: Socket,
+    { turn, buffers }: UpstreamMeans,
+    onRelease: (connection: UpstreamConnection, reusable: boolean) => void,
+  ) {
     this.socket = socket;
     this.#turn = turn;
+    this.#buffers = buffers;
     this.#onRelease = onRelease;
     socket.on('drain', () => this.#handler?.onUpstreamDrain());
     socket.on('end', () => {
@@ -92,8 +95,8 @@ export class UpstreamConnection {
   }
 
   /** The buffer the next read goes into. */
-  nextBuffer(buffers: ReadBuffers): Buffer {
-    return this.#fresh ? buffers.fresh() : buffers.shared;
+  nextBuffer(): Buffer {
+    return this.#fresh ? this.#buffers.fresh() : this.#buffers.shared;
   }
 
   /** Takes a read; the `onread` callback of the socket. */
@@ -186,7 +189,7 @@ export class UpstreamConnection {
           const stop = Math.min(length, position + this.#remaining);
           this.#remaining -= stop - position;
           this.#fresh = this.#remaining > 0 && length >= LARGE_READ_BYTES;
-          this.#handler?.onResponseData(buffer.subarray(position, stop), borrowed);
+          this.#handler?.onResponseData(this.#piece(buffer, position, stop, length, borrowed), borrowed);
           position = stop;
           if (this.#remaining === 0) this.#complete(position === length);
           break;
@@ -208,10 +211,7 @@ export class UpstreamConnection {
         case 'untilClose':
         case 'tunnel':
           this.#fresh = length >= LARGE_READ_BYTES;
-          this.#handler?.onResponseData(
-            position === 0 && length === buffer.length ? buffer : buffer.subarray(position, length),
-            borrowed,
-          );
+          this.#handler?.onResponseData(this.#piece(buffer, position, length, length, borrowed), borrowed);
           return;
         case 'idle':
           // Bytes nobody asked for: an answer that belongs to no request is the start of response smuggling.
@@ -221,6 +221,13 @@ export class UpstreamConnection {
           return;
       }
     }
+  }
+
+  /** A piece of a read; one that is all of a buffer of its own can be given back. */
+  #piece(buffer: Buffer, start: number, stop: number, length: number, borrowed: boolean): Buffer {
+    const piece = buffer.subarray(start, stop);
+    if (!borrowed && start === 0 && stop === length) this.#buffers.lend(piece, buffer);
+    return piece;
   }
 
   /** @returns the position after the head, or `length` when it is not complete yet */

@@ -2,8 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type ConnectionOptions, type SecureContext } from 'node:tls';
 import type { UpstreamData } from '../snapshot.ts';
-import type { Turn } from '../turn.ts';
-import { UpstreamConnection, type ReadBuffers } from './connection.ts';
+import { UpstreamConnection, type UpstreamMeans } from './connection.ts';
 
 /** What dialling an upstream needs, built once per upstream. */
 export interface Dialler {
@@ -44,7 +43,7 @@ function tlsOptions(
 }
 
 /** @param connectMs - bound on the whole attempt, all addresses and the TLS handshake included */
-export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, turn: Turn, connectMs: number): Dialler {
+export function createDialler(upstream: UpstreamData, means: UpstreamMeans, connectMs: number): Dialler {
   // One context per upstream: contexts made per connection live until garbage collection finds them.
   const secureContext: SecureContext | null =
     upstream.transport === 'tls' ? createSecureContext(upstream.ca === null ? {} : { ca: upstream.ca }) : null;
@@ -54,7 +53,7 @@ export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, turn
       let connection: UpstreamConnection | null = null;
       let settled = false;
       const onread: OnRead = {
-        buffer: () => connection?.nextBuffer(buffers) ?? buffers.shared,
+        buffer: () => connection?.nextBuffer() ?? means.buffers.shared,
         callback: (length: number, buffer: Uint8Array) => {
           connection?.onRead(buffer as Buffer, length);
           return true;
@@ -96,7 +95,7 @@ export function createDialler(upstream: UpstreamData, buffers: ReadBuffers, turn
       socket.once(readyEvent, () => {
         if (!settle()) return;
         if (secureContext !== null) socket.setNoDelay(true);
-        connection = new UpstreamConnection(socket, turn, onRelease);
+        connection = new UpstreamConnection(socket, means, onRelease);
         onReady(connection);
       });
       return () => {

@@ -2,15 +2,14 @@
 import type { Clock } from '../../base/clock.ts';
 import type { LimitsData } from '../../policy/class-limits.ts';
 import type { UpstreamData } from '../snapshot.ts';
-import type { Turn } from '../turn.ts';
-import { ReadBuffers } from './connection.ts';
+import type { UpstreamMeans } from './connection.ts';
 import { createDialler } from './dial.ts';
 import { UpstreamPool, type PoolEvent } from './pool.ts';
 
 /** What pools are made with. */
 export interface UpstreamPoolsOptions {
   readonly clock: Clock;
-  readonly turn: Turn;
+  readonly means: UpstreamMeans;
   readonly onEvent: (upstreamId: string, event: PoolEvent) => void;
   /** See `PoolOptions`. */
   readonly onWait: () => void;
@@ -20,7 +19,6 @@ export interface UpstreamPoolsOptions {
 /** All pools of the data plane. */
 export class UpstreamPools {
   readonly #options: UpstreamPoolsOptions;
-  readonly #buffers = new ReadBuffers();
   /** By the upstream's data, since equal data means the same connections. */
   #pools = new Map<string, UpstreamPool>();
 
@@ -67,7 +65,7 @@ export class UpstreamPools {
 
   #create(upstream: UpstreamData, limits: LimitsData): UpstreamPool {
     return new UpstreamPool({
-      dialler: createDialler(upstream, this.#buffers, this.#options.turn, limits.connectMs),
+      dialler: createDialler(upstream, this.#options.means, limits.connectMs),
       clock: this.#options.clock,
       maxIdle: limits.upstreamIdleConnections,
       idleMs: limits.upstreamIdleMs,

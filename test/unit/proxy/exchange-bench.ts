@@ -10,6 +10,7 @@ import { createFieldRecogniser } from '../../../src/proxy/field-names.ts';
 import type { FieldList } from '../../../src/proxy/fields.ts';
 import { createForwarding, isClientForwardingField } from '../../../src/proxy/forwarding.ts';
 import type { Front, RequestHead, ResponseHead } from '../../../src/proxy/front.ts';
+import { ReadBuffers } from '../../../src/proxy/read-buffers.ts';
 import type { RelayRoute, RequestFacts, Route } from '../../../src/proxy/route.ts';
 import { UpstreamConnection } from '../../../src/proxy/upstream/connection.ts';
 import { UpstreamPool, type PoolEvent } from '../../../src/proxy/upstream/pool.ts';
@@ -72,7 +73,11 @@ export class Upstream {
   readonly connection: UpstreamConnection;
 
   constructor(onRelease: (connection: UpstreamConnection, reusable: boolean) => void) {
-    this.connection = new UpstreamConnection(this.socket.asSocket(), AT_ONCE, onRelease);
+    this.connection = new UpstreamConnection(
+      this.socket.asSocket(),
+      { turn: AT_ONCE, buffers: new ReadBuffers() },
+      onRelease,
+    );
   }
 
   /** What came since the last call. */
@@ -204,6 +209,7 @@ export class ExchangeBench {
         },
         accessLog: { record: (entry) => this.entries.push({ ...entry }) },
         turn: AT_ONCE,
+        buffers: new ReadBuffers(),
         concurrency: counter('class', options.classFull),
         requestsPerAddress: counter('address', options.addressFull),
         requestFields: createFieldRecogniser(isClientForwardingField),

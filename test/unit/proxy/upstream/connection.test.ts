@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ReadBuffers, UpstreamConnection, type UpstreamHandler } from '../../../../src/proxy/upstream/connection.ts';
+import { ReadBuffers } from '../../../../src/proxy/read-buffers.ts';
+import { UpstreamConnection, type UpstreamHandler } from '../../../../src/proxy/upstream/connection.ts';
 import { AT_ONCE, FakeSocket } from './fake-socket.ts';
 
 /** A connection, its socket, and all that was heard of it, in order. */
@@ -16,11 +17,15 @@ class Bench {
   onHead: (() => void) | null = null;
 
   constructor() {
-    this.connection = new UpstreamConnection(this.socket.asSocket(), AT_ONCE, (connection, reusable) => {
-      expect(connection).toBe(this.connection);
-      this.released.push(reusable);
-      this.events.push(reusable ? 'released' : 'released for good');
-    });
+    this.connection = new UpstreamConnection(
+      this.socket.asSocket(),
+      { turn: AT_ONCE, buffers: this.buffers },
+      (connection, reusable) => {
+        expect(connection).toBe(this.connection);
+        this.released.push(reusable);
+        this.events.push(reusable ? 'released' : 'released for good');
+      },
+    );
   }
 
   readonly handler: UpstreamHandler = {
@@ -50,7 +55,7 @@ class Bench {
 
   /** Feeds a read the way the dialler does: into the buffer that the connection asked for, which is used again. */
   read(text: string): this {
-    const buffer = this.connection.nextBuffer(this.buffers);
+    const buffer = this.connection.nextBuffer();
     const length = buffer.write(text, 'latin1');
     this.connection.onRead(buffer, length);
     if (buffer === this.buffers.shared) buffer.fill('!', 0, length);
@@ -394,15 +399,15 @@ describe('UpstreamConnection: pace', () => {
   it('reads a body that streams on into buffers of its own, everything else into the shared one', () => {
     const bench = new Bench();
     const { shared } = bench.buffers;
-    expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
+    expect(bench.connection.nextBuffer()).toBe(shared);
     bench.request().read('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx');
-    expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
+    expect(bench.connection.nextBuffer()).toBe(shared);
     bench.read('x'.repeat(49_999));
-    const own = bench.connection.nextBuffer(bench.buffers);
+    const own = bench.connection.nextBuffer();
     expect(own).not.toBe(shared);
-    expect(own).not.toBe(bench.connection.nextBuffer(bench.buffers));
+    expect(own).not.toBe(bench.connection.nextBuffer());
     bench.read('x'.repeat(50_000));
     expect([bench.released, bench.body.length]).toEqual([[true], 100_000]);
-    expect(bench.connection.nextBuffer(bench.buffers)).toBe(shared);
+    expect(bench.connection.nextBuffer()).toBe(shared);
   });
 });

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ReadBuffers } from '../../../../src/proxy/read-buffers.ts';
 import { UpstreamConnection, type UpstreamHandler } from '../../../../src/proxy/upstream/connection.ts';
 import type { Dialler } from '../../../../src/proxy/upstream/dial.ts';
 import { UpstreamPool, type PoolEvent, type PoolOptions, type Waiter } from '../../../../src/proxy/upstream/pool.ts';
 import { AT_ONCE, FakeSocket } from './fake-socket.ts';
+
+const means = { turn: AT_ONCE, buffers: new ReadBuffers() };
 
 const REFUSED = new Error('connection refused');
 const RESPONSE = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
@@ -63,7 +66,7 @@ class Bench {
       const dial: Dial = {
         ready: () => {
           expect(settle()).toBe(true);
-          const connection = new UpstreamConnection(new FakeSocket().asSocket(), AT_ONCE, onRelease);
+          const connection = new UpstreamConnection(new FakeSocket().asSocket(), means, onRelease);
           this.connections.push(connection);
           onReady(connection);
           return connection;
