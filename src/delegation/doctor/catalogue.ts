@@ -28,7 +28,7 @@ const CORS = 'Matrix C-S API, Web browser clients';
 export const CATALOGUE = {
   'server-document-overrules-srv': {
     severity: 'error',
-    why: 'A well-known document comes before SRV records: peers follow it and never look at the SRV records that the config relies on.',
+    why: 'A well-known document comes before SRV records: peers follow it and never look at the SRV records that were to lead them.',
     fix: 'Answer /.well-known/matrix/server of the base domain with 404, or set delegation: well-known.',
     spec: `${DISCOVERY}, step 3`,
   },

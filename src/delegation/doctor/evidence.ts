@@ -104,6 +104,8 @@ export interface Evidence {
   readonly allowPrivate: boolean;
   readonly resolution: Resolution;
   readonly places: readonly PlaceSeen[];
+  /** SRV records of the server name that no peer looks at, because a document comes before them: `OWNER: TARGET port PORT`. */
+  readonly overruledSrv: readonly string[];
   /** Of the base domain, each of its addresses on its own; empty when it has only one. */
   readonly serverDocuments: readonly ServerDocumentAt[];
   /** Null when the server name is an IP literal. */

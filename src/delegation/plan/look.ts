@@ -74,6 +74,7 @@ export async function lookAtSite(site: PlanSite, deps: LookDeps, signal: AbortSi
       allowPrivate: setting.allowPrivate,
       resolution: { ...resolution, warnings: [...resolution.warnings, ...further] },
       places: [],
+      overruledSrv: [],
       serverDocuments: [],
       client,
       support,

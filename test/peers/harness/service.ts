@@ -20,7 +20,7 @@ export interface ServiceOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Asked again and again until it says yes; a rejection means no. */
-  readonly isReady: () => Promise<boolean>;
+  readonly isReady: (service: Service) => Promise<boolean>;
   readonly startLimitMs: number;
 }
 
@@ -94,7 +94,7 @@ export class Service {
       if (service.#ending !== null) {
         throw new ServiceStartError(options.name, `ended while starting (${describe(service.#ending)})`, service.#log);
       }
-      if (await options.isReady().catch(() => false)) return service;
+      if (await options.isReady(service).catch(() => false)) return service;
       if (Date.now() > deadline) {
         await service.stop();
         throw new ServiceStartError(options.name, `did not serve within ${options.startLimitMs} ms`, service.#log);

@@ -19,7 +19,11 @@ export interface BrokenVariant {
   readonly title: string;
   /** What the first finding about it has to name. */
   readonly cause: string;
-  /** Portico refuses some mistakes; those are made with an nginx in its place. */
+  /** The code of that finding. */
+  readonly finding: string;
+  /** The same where the config is not known; null: nothing is found without it. */
+  readonly withoutConfig: string | null;
+  /** Portico refuses some mistakes; those are made with an nginx in its place. A normalising one stands before Portico. */
   readonly front: 'portico' | 'nginx' | 'normalising nginx';
   readonly seen: SeenByPeers;
   plan(home: LabHost, web: LabHost): Plan;
@@ -70,6 +74,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'wrong-certificate',
     title: 'certificate for another name',
     cause: 'the certificate is not for the name that peers ask for',
+    finding: 'certificate-wrong-name',
+    withoutConfig: 'certificate-wrong-name',
     front: 'nginx',
     seen: DEAD,
     plan: (home) => undelegated('wrong-certificate', home, { certificate: [`www.wrong-certificate.broken.${ZONE}`] }),
@@ -78,6 +84,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'document-overrules-srv',
     title: 'a forgotten document overrules the SRV record',
     cause: 'the base domain serves a document, which counts before the SRV record, and leads elsewhere',
+    finding: 'server-document-overrules-srv',
+    withoutConfig: 'server-document-overrules-srv',
     front: 'portico',
     seen: DEAD,
     plan: (home, web) => {
@@ -90,6 +98,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'srv-to-cname',
     title: 'SRV to a CNAME',
     cause: 'the target of the SRV record is an alias, which RFC 2782 forbids',
+    finding: 'srv-target-is-cname',
+    withoutConfig: 'srv-target-is-cname',
     front: 'portico',
     seen: WORKS,
     plan: (home, web) => bySrv('srv-to-cname', home, web, 'alias'),
@@ -98,6 +108,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'dead-aaaa',
     title: 'one dead AAAA',
     cause: 'one of the addresses does not answer',
+    finding: 'address-dead',
+    withoutConfig: 'address-dead',
     front: 'portico',
     seen: WORKS,
     plan: (home) => {
@@ -110,6 +122,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'normalising-nginx',
     title: 'nginx in between that normalises',
     cause: 'something in between changes the bytes of the request target, so that signatures break',
+    finding: 'uri-changed',
+    withoutConfig: null,
     front: 'normalising nginx',
     seen: { profile: true, join: false },
     plan: (home) => undelegated('normalising-nginx', home),
@@ -118,6 +132,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     id: 'missing-cors',
     title: 'client document without CORS',
     cause: 'browsers may not read the client document of the base domain',
+    finding: 'client-document-cors',
+    withoutConfig: 'client-document-cors',
     front: 'portico',
     seen: WORKS,
     plan: (home, web) => {

@@ -7,7 +7,9 @@ import { MatrixRequestError, registerAccount } from '../harness/matrix-client.ts
 import type { MatrixClient } from '../harness/matrix-client.ts';
 import { webRequest } from '../harness/web-request.ts';
 import type { SeenByPeers } from './broken.ts';
+import type { Commands } from './commands.ts';
 import type { Home } from './home.ts';
+import type { Witness } from './witness.ts';
 
 const PASSWORD = 'correct horse battery staple';
 const MEDIA_BYTES = 300_000;
@@ -23,6 +25,8 @@ export const CHECKS = [
   'media',
   'profile',
   'route',
+  'resolve',
+  'doctor',
   'restart',
   'peer restart',
 ] as const;
@@ -37,6 +41,9 @@ export interface Pair {
   readonly peer: Home;
   readonly alice: MatrixClient;
   readonly bob: MatrixClient;
+  /** Saw what the peer did. */
+  readonly witness: Witness;
+  readonly commands: Commands;
   /** Rooms that both are in. */
   readonly rooms: string[];
 }
@@ -44,7 +51,7 @@ export interface Pair {
 let names = 0;
 
 /** Registers the users, one on each side. */
-export async function meet(home: Home, peer: Home): Promise<Pair> {
+export async function meet(home: Home, peer: Home, witness: Witness, commands: Commands): Promise<Pair> {
   names += 1;
   // What signed URIs break on stands in the names as well.
   const local = `a/b=c.d-${names}`;
@@ -52,7 +59,7 @@ export async function meet(home: Home, peer: Home): Promise<Pair> {
     registerAccount(home.client, local, PASSWORD),
     registerAccount(peer.client, `peer/${local}`, PASSWORD),
   ]);
-  return { home, peer, alice, bob, rooms: [] };
+  return { home, peer, alice, bob, witness, commands, rooms: [] };
 }
 
 interface Direction {
@@ -144,6 +151,44 @@ async function route({ home }: Pair): Promise<void> {
   if (entered !== home.plan.enters) throw new Error(`peers came to the ${entered} listener`);
 }
 
+/** `portico resolve` names the place that the peer went to, with the SNI and the Host that it sent. */
+async function resolve({ home, witness, commands }: Pair): Promise<void> {
+  const { serverName } = home.plan;
+  const { hellos, requests } = witness.seen();
+  if (requests.length === 0)
+    throw new Error(`no request of the peer was seen, only ${JSON.stringify(hellos)}\n${witness.describeLog()}`);
+  const [result] = await commands.resolve(serverName);
+  if (result === undefined) throw new Error('nowhere to connect to');
+  const name = serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  // The peer goes on to look for the servers of other forms, which had the same addresses.
+  const own = hellos.filter(({ address, sni }) =>
+    sni === null ? address === name : sni === name || sni.endsWith(`.${name}`),
+  );
+  // Before it knows where to go it may have asked the server name for the document.
+  const entries = own.filter(({ port, sni }) => port === result.port && !(port === 443 && sni === name));
+  const text = JSON.stringify({ result, entries, hosts: [...new Set(requests.map(({ host }) => host))] });
+  if (entries.length === 0) throw new Error(`the peer did not come to that port: ${text}`);
+  for (const { address, sni } of entries) {
+    if (!result.addresses.includes(address)) throw new Error(`the peer came to another address: ${text}`);
+    if (sni !== result.sni) throw new Error(`the peer sent another SNI: ${text}`);
+  }
+  if (requests.some(({ host }) => host !== result.host)) throw new Error(`the peer sent another Host: ${text}`);
+}
+
+/** `portico doctor` finds no error, and what else it says is what the form is known for; with the config and without it. */
+async function doctor({ home, commands }: Pair): Promise<void> {
+  const { serverName, findings } = home.plan;
+  for (const config of [home.configPath, null]) {
+    const found = await commands.doctor(serverName, config);
+    const codes = found.map(({ code }) => code);
+    const wrong = found.some(({ severity }) => severity === 'error') || codes.join() !== findings.join();
+    if (!wrong) continue;
+    const seen = found.map(({ severity, code, seen: what }) => `${severity} ${code}: ${what}`).join(' ');
+    const how = config === null ? 'without' : 'with';
+    throw new Error(`${how} the config: ${seen || 'nothing'} Expected: ${findings.join(', ') || 'nothing'}.`);
+  }
+}
+
 /** Runs a check and keeps how it ended. */
 async function record(outcomes: Outcomes, name: CheckName, act: () => Promise<void>): Promise<void> {
   try {
@@ -165,6 +210,8 @@ export async function checkPair(pair: Pair, outcomes: Outcomes): Promise<void> {
   await record(outcomes, 'media', () => media(pair));
   await record(outcomes, 'profile', () => profile(pair));
   await record(outcomes, 'route', () => route(pair));
+  await record(outcomes, 'resolve', () => resolve(pair));
+  await record(outcomes, 'doctor', () => doctor(pair));
 }
 
 /** What must go on after a restart: messages in the old room, and the join of a new one. */

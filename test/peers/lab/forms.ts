@@ -38,6 +38,8 @@ export interface Plan {
   readonly enters: 'https' | 'federation';
   /** The homeserver has a listener for federation of its own. */
   readonly federationUrl: boolean;
+  /** What the doctor says of it, worst first; no errors, since it works. */
+  readonly findings: readonly string[];
 }
 
 /** A form of delegation. */
@@ -54,12 +56,16 @@ export const addresses = (name: string, host: LabHost): string[] => [
 export const service = (prefix: string, name: string, target: string): string =>
   `${prefix}._tcp.${name}. 60 IN SRV 10 0 ${OTHER_PORT} ${target}.`;
 
+/** The other web server answers 404 as most do, without CORS. */
+const ELSEWHERE = ['support-document-cors'];
+
 export const DEFAULTS = {
   web: null,
   site: {},
   federationPort: 8448,
   enters: 'federation',
   federationUrl: false,
+  findings: [],
 } as const;
 
 /** The names that the forms with DNS are made of. */
@@ -68,7 +74,7 @@ export function namesOf(id: string, kind: HomeserverKind | 'broken'): { base: st
   return { base, matrix: `matrix.${base}` };
 }
 
-function srvForm(id: string, title: string, prefix: string): Form {
+function srvForm(id: string, title: string, prefix: string, findings: readonly string[] = ELSEWHERE): Form {
   return {
     id,
     title,
@@ -82,6 +88,7 @@ function srvForm(id: string, title: string, prefix: string): Form {
         records: [...addresses(base, web), ...addresses(matrix, home), service(prefix, base, matrix)],
         web: { name: base, delegatesTo: null, clientUrl },
         site: { delegation: 'srv', base_domain: 'elsewhere', hosts: [matrix] },
+        findings,
         federationPort: OTHER_PORT,
         certificate: [base, matrix],
       };
@@ -176,13 +183,14 @@ export const FORMS: readonly Form[] = [
         clientUrl,
         records: [...addresses(base, web), ...addresses(matrix, home)],
         web: { name: base, delegatesTo: matrix, clientUrl },
+        findings: ELSEWHERE,
         site: { delegation: 'well-known', delegated_name: matrix, base_domain: 'elsewhere' },
         certificate: [matrix],
       };
     },
   },
   srvForm('srv', '_matrix-fed, base elsewhere', '_matrix-fed'),
-  srvForm('srv-legacy', '_matrix, base elsewhere', '_matrix'),
+  srvForm('srv-legacy', '_matrix, base elsewhere', '_matrix', ['srv-service-deprecated', ...ELSEWHERE]),
   {
     id: 'none',
     title: 'none',
@@ -209,6 +217,7 @@ export const FORMS: readonly Form[] = [
         clientUrl,
         records: [...addresses(base, web), ...addresses(matrix, home)],
         web: { name: base, delegatesTo: `${matrix}:8448`, clientUrl },
+        findings: ELSEWHERE,
         site: { delegation: 'well-known', delegated_name: `${matrix}:8448`, base_domain: 'elsewhere' },
         certificate: [matrix],
         federationUrl: true,

@@ -10,10 +10,11 @@ import type { Service } from '../harness/service.ts';
 import { startSynapse } from '../harness/synapse.ts';
 import { webRequest } from '../harness/web-request.ts';
 import type { Plan } from './forms.ts';
-import { HOMESERVER_PORT, METRICS_PORT, metricsUrl, startFront, type FrontKind } from './front.ts';
+import { HOMESERVER_PORT, METRICS_PORT, metricsUrl, porticoPort, startFront, type FrontKind } from './front.ts';
 import type { LabHost } from './network.ts';
 
-const FEDERATION_PORT = 8048;
+/** Of a homeserver with a listener for federation of its own. */
+export const FEDERATION_PORT = 8048;
 const STARTERS = { synapse: startSynapse, dendrite: startDendrite } as const;
 
 /** A running server. */
@@ -24,9 +25,12 @@ export class Home {
   readonly client: HomeserverAddress;
   /** The homeserver itself, for those who must not depend on what is in front. */
   readonly direct: HomeserverAddress;
+  /** Portico's config; null where it has no part. */
+  readonly configPath: string | null;
   readonly #host: LabHost;
   readonly #directory: string;
-  #front: Service;
+  /** The outermost last. */
+  #front: readonly Service[];
   readonly #homeserver: Homeserver;
 
   private constructor(
@@ -34,13 +38,15 @@ export class Home {
     host: LabHost,
     ca: TestCa,
     directory: string,
-    front: Service,
+    front: readonly Service[],
     homeserver: Homeserver,
+    kindOfFront: FrontKind,
   ) {
     this.plan = plan;
     this.kind = homeserver.kind;
     this.client = { base: plan.clientUrl, ca: ca.ca };
     this.direct = { base: `http://${host.ipv4}:${HOMESERVER_PORT}`, ca: ca.ca };
+    this.configPath = kindOfFront === 'nginx' ? null : join(directory, 'portico.yaml');
     this.#host = host;
     this.#directory = directory;
     this.#front = front;
@@ -64,7 +70,7 @@ export class Home {
     const { cert, key } = await ca.issue(plan.certificate);
     writeFileSync(join(directory, 'chain.pem'), cert);
     writeFileSync(join(directory, 'key.pem'), key, { mode: 0o600 });
-    writeFileSync(join(directory, 'portico.yaml'), stringify(configOf(kind, plan, host)));
+    writeFileSync(join(directory, 'portico.yaml'), stringify(configOf(kind, plan, host, kindOfFront)));
     const [front, homeserver] = await Promise.allSettled([
       startFront(kindOfFront, host, directory),
       STARTERS[kind]({
@@ -79,9 +85,9 @@ export class Home {
       }),
     ]);
     if (front.status === 'fulfilled' && homeserver.status === 'fulfilled') {
-      return new Home(plan, host, ca, directory, front.value, homeserver.value);
+      return new Home(plan, host, ca, directory, front.value, homeserver.value, kindOfFront);
     }
-    if (front.status === 'fulfilled') await front.value.stop();
+    if (front.status === 'fulfilled') for (const service of front.value) await service.stop();
     if (homeserver.status === 'fulfilled') await homeserver.value.service.stop();
     throw front.status === 'rejected' ? front.reason : (homeserver as PromiseRejectedResult).reason;
   }
@@ -105,7 +111,7 @@ export class Home {
 
   /** Ends of both logs, for a failure message. */
   describeLogs(): string {
-    return `${this.#front.describeLog(12)}\n${this.#homeserver.service.describeLog(12)}`;
+    return [...this.#front, this.#homeserver.service].map((service) => service.describeLog(12)).join('\n');
   }
 
   async stop(): Promise<void> {
@@ -117,22 +123,24 @@ export class Home {
   }
 
   async #stopFront(): Promise<void> {
-    const { code, signal } = await this.#front.stop();
-    if (code === 0 && signal === null) return;
-    throw new Error(
-      `${this.#front.name} did not end well: ${signal ?? `exit code ${code ?? 'none'}`}\n${this.describeLogs()}`,
-    );
+    const problems: string[] = [];
+    for (const service of this.#front.toReversed()) {
+      const { code, signal } = await service.stop();
+      if (code === 0 && signal === null) continue;
+      problems.push(`${service.name} did not end well: ${signal ?? `exit code ${code ?? 'none'}`}`);
+    }
+    if (problems.length > 0) throw new Error([...problems, this.describeLogs()].join('\n'));
   }
 }
 
-function configOf(kind: HomeserverKind, plan: Plan, host: LabHost): Record<string, unknown> {
+function configOf(kind: HomeserverKind, plan: Plan, host: LabHost, front: FrontKind): Record<string, unknown> {
   const url = `http://${host.ipv4}:${HOMESERVER_PORT}`;
   // Dendrite has one listener for everything; there the second URL names the same.
   const federation = kind === 'synapse' ? `http://${host.ipv4}:${FEDERATION_PORT}` : url;
   return {
     listeners: [
-      { address: ':443', role: 'https' },
-      { address: `:${plan.federationPort}`, role: 'federation' },
+      { address: `:${porticoPort(front, 443)}`, role: 'https' },
+      { address: `:${porticoPort(front, plan.federationPort)}`, role: 'federation' },
     ],
     sites: [
       {
@@ -142,6 +150,7 @@ function configOf(kind: HomeserverKind, plan: Plan, host: LabHost): Record<strin
       },
     ],
     certificates: [{ names: plan.certificate, files: { chain: 'chain.pem', key: 'key.pem' } }],
+    ...(front !== 'portico' && { trusted_proxies: [host.ipv4] }),
     store: { path: 'store' },
     metrics: { listen: `${host.ipv4}:${METRICS_PORT}` },
   };

@@ -2,7 +2,7 @@
  * `npm run lab`: real homeservers that find each other by every form of delegation, over real DNS and verified certificates,
  * each on a host of its own. Makes the hosts, runs lab.ts on one of them, and removes whatever it made.
  *
- * `npm run lab -- FORM…` runs only these forms. Exit code 0 when every check passed, or when the lab cannot be made here (with
+ * `npm run lab -- FORM…` runs only these forms; `broken` stands for the mistakes. Exit code 0 when every check passed, or when the lab cannot be made here (with
  * the reason; with CI=true that is a failure).
  */
 import { spawn } from 'node:child_process';

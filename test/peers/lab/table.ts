@@ -1,6 +1,7 @@
 /** The result of a run: one row for each form and homeserver, one column for each check; and one row for each mistake. */
 import type { BrokenVariant, SeenByPeers } from './broken.ts';
 import { CHECKS, type Outcomes } from './checks.ts';
+import type { Finding } from './commands.ts';
 
 /** A row. */
 export interface Row {
@@ -13,6 +14,9 @@ export interface Row {
 export interface BrokenRow {
   readonly variant: BrokenVariant;
   readonly seen: SeenByPeers | string;
+  /** The doctor's findings, worst first. */
+  readonly findings: readonly Finding[];
+  readonly withoutConfig: readonly Finding[];
 }
 
 /** A check that was not reached counts as failed. */
@@ -31,10 +35,12 @@ export function tableOf(rows: readonly Row[]): string {
 export function brokenTableOf(rows: readonly BrokenRow[]): string {
   const word = (works: boolean): string => (works ? 'works' : 'fails');
   return textOf(
-    ['mistake', 'profile', 'join', 'cause'],
-    rows.map(({ variant, seen }) => [
+    ['mistake', 'profile', 'join', "doctor's first finding", 'without the config', 'cause'],
+    rows.map(({ variant, seen, findings, withoutConfig }) => [
       variant.title,
       ...(typeof seen === 'string' ? ['not run', 'not run'] : [word(seen.profile), word(seen.join)]),
+      findings[0]?.code ?? 'none',
+      withoutConfig[0]?.code ?? 'none',
       variant.cause,
     ]),
   );
@@ -57,12 +63,23 @@ export function failuresOf(rows: readonly Row[]): string[] {
   );
 }
 
-/** Mistakes that peers see otherwise than said. */
+/** Mistakes that peers, or the doctor, see otherwise than said. */
 export function brokenFailuresOf(rows: readonly BrokenRow[]): string[] {
-  return rows.flatMap(({ variant, seen }) => {
+  return rows.flatMap(({ variant, seen, findings, withoutConfig }) => {
     if (typeof seen === 'string') return [`${variant.title}: ${seen}`];
     const { profile, join } = variant.seen;
-    if (seen.profile === profile && seen.join === join) return [];
-    return [`${variant.title}: seen ${JSON.stringify(seen)}, expected ${JSON.stringify(variant.seen)}`];
+    const problems: string[] = [];
+    if (seen.profile !== profile || seen.join !== join) {
+      problems.push(`${variant.title}: seen ${JSON.stringify(seen)}, expected ${JSON.stringify(variant.seen)}`);
+    }
+    for (const [how, found, wanted] of [
+      ['first', findings, variant.finding],
+      ['first without the config', withoutConfig, variant.withoutConfig],
+    ] as const) {
+      if ((found[0]?.code ?? null) === wanted) continue;
+      const said = found.map(({ code, seen: what }) => `${code}: ${what}`).join(' ');
+      problems.push(`${variant.title}: the doctor says ${said || 'nothing'} instead of ${wanted ?? 'nothing'} ${how}`);
+    }
+    return problems;
   });
 }

@@ -44,18 +44,23 @@ export const certificate: Check = {
   },
 };
 
+/** One finding for each change to make: the addresses of one port need the same. */
 function wrongNames(places: readonly OpenPlace[]): Finding[] {
-  return places.flatMap((place) => {
-    const { certificateName, addressName, srv } = place.target;
-    const names = place.tls.value.chain[0]?.names ?? [];
-    if (coversName(names, certificateName)) return [];
-    const byTarget = srv !== null && addressName !== null && coversName(names, addressName);
-    const shown = names.slice(0, 5).join(', ') || 'no name';
-    const hint = byTarget ? `: that is the target of the SRV record, which peers do not check` : '';
-    const seen = `peers check for ${certificateName}, the certificate is for ${shown}${hint}`;
-    const fix = `Get a certificate for ${certificateName} and serve it on port ${String(place.port)}.`;
-    return perPlace('certificate-wrong-name', [place], () => seen, fix);
-  });
+  const fixOf = ({ target, port }: OpenPlace): string =>
+    `Get a certificate for ${target.certificateName} and serve it on port ${String(port)}.`;
+  return [...Map.groupBy(places, fixOf)].flatMap(([fix, same]) =>
+    perPlace('certificate-wrong-name', same, wrongName, fix),
+  );
+}
+
+function wrongName({ target, tls }: OpenPlace): string | null {
+  const { certificateName, addressName, srv } = target;
+  const names = tls.value.chain[0]?.names ?? [];
+  if (coversName(names, certificateName)) return null;
+  const byTarget = srv !== null && addressName !== null && coversName(names, addressName);
+  const shown = names.slice(0, 5).join(', ') || 'no name';
+  const hint = byTarget ? `: that is the target of the SRV record, which peers do not check` : '';
+  return `peers check for ${certificateName}, the certificate is for ${shown}${hint}`;
 }
 
 function datesProblem({ tls: { value } }: OpenPlace, now: number): string | null {

@@ -3,6 +3,7 @@ import type { Clock } from '../../../base/clock.ts';
 import type { DnsClient } from '../../../dns/dns-client.ts';
 import { createRememberingClient } from '../../../dns/remembering-client.ts';
 import type { DialSetting } from '../../outbound/dial.ts';
+import { ask } from '../../resolve/ask.ts';
 import { createHttpsGet } from '../../resolve/https-get.ts';
 import { resolveServerName } from '../../resolve/resolve.ts';
 import { Trail } from '../../resolve/trail.ts';
@@ -64,6 +65,7 @@ export async function gather(
         probeDocument(context, `${base}client`),
         probeDocument(context, `${base}support`),
       ]);
+  const overruledSrv = resolution.delegated === null ? [] : await srvRecordsOf(dns, name.hostname, signal);
   const versions = await probeVersions(context, client, expected?.clientBaseUrl ?? null);
   return {
     name,
@@ -71,6 +73,7 @@ export async function gather(
     allowPrivate: dial.allowPrivate,
     resolution,
     places,
+    overruledSrv,
     serverDocuments,
     client,
     support,
@@ -79,6 +82,19 @@ export async function gather(
     exhausted: budget.exhausted || signal.aborted,
     requests: budget.spent,
   };
+}
+
+/** In the words of {@link Evidence.overruledSrv}; a look-up that fails shows none, for nothing rests on them. */
+async function srvRecordsOf(dns: DnsClient, hostname: string, signal: AbortSignal): Promise<string[]> {
+  for (const service of ['_matrix-fed', '_matrix']) {
+    const owner = `${service}._tcp.${hostname}`;
+    const asked = await ask(dns, owner, 'SRV', signal);
+    if (asked.kind !== 'records') continue;
+    return asked.records.flatMap((record) =>
+      record.type === 'SRV' && record.target !== '' ? [`${owner}: ${record.target} port ${String(record.port)}`] : [],
+    );
+  }
+  return [];
 }
 
 /** Each address and port once, in the order in which peers would try them. */

@@ -59,6 +59,9 @@ const noCors = (path: string, value: unknown, status = 200) => {
   return { ...seen, hops: [{ url: seen.url, status, cors: null }] };
 };
 
+const DEAD_PLACE = place(V6, { tls: DEAD, ...NOTHING, otherPort: null });
+const OVERRULED = ['_matrix-fed._tcp.example.com: hs.example.com port 8448'];
+
 /** First finding; title; evidence; what `seen` says. */
 const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
   [
@@ -88,6 +91,12 @@ const ROWS: readonly (readonly [FindingCode, string, Evidence, RegExp])[] = [
     'a document beside delegation: srv',
     wellKnown(valid, { ...EXPECTED, delegation: 'srv' }),
     /says "hs\.example\.com:443", and the config says delegation: srv/,
+  ],
+  [
+    'server-document-overrules-srv',
+    'a document that leads nowhere beside an SRV record, without a config',
+    { ...wellKnown(valid), overruledSrv: OVERRULED, places: [DEAD_PLACE] },
+    /says "hs\.example\.com:443", where nobody answers, and there is _matrix-fed\._tcp\.example\.com: hs\.example\.com port 8448/,
   ],
   [
     'server-document-not-as-configured',
@@ -600,6 +609,24 @@ describe('the doctor', () => {
       'certificate-wrong-name',
       'federation-version-unavailable',
       'client-document-cors',
+    ]);
+  });
+
+  it('takes a document and an SRV record for meant when peers get in', () => {
+    const both = { ...wellKnown(valid), overruledSrv: OVERRULED };
+    expect(diagnose(both).findings).toEqual([]);
+    expect(diagnose({ ...both, places: [...both.places, DEAD_PLACE] }).findings.map(({ code }) => code)).toEqual([
+      'address-dead',
+    ]);
+  });
+
+  it('says once what is wrong with the certificate of several addresses', () => {
+    const other = { tls: good(tls({}, { names: ['www.example.com'] })) };
+    const { findings } = diagnose(with_({ places: [place(undefined, other), place(V6, other)] }));
+    expect(findings.filter(({ code }) => code === 'certificate-wrong-name')).toMatchObject([
+      {
+        seen: `198.41.0.4:8448 and [${V6}]:8448: peers check for example.com, the certificate is for www.example.com.`,
+      },
     ]);
   });
 

@@ -165,6 +165,7 @@ export const HEALTHY: Evidence = {
   allowPrivate: false,
   resolution: RESOLUTION,
   places: [place(), place('2001:503:ba3e::2:30')],
+  overruledSrv: [],
   serverDocuments: [
     { address: '198.41.0.4', says: good('status 404') },
     { address: '2001:503:ba3e::2:30', says: good('status 404') },

@@ -109,6 +109,7 @@ export function siteLook(site: PlanSite = planSite()): SiteLook {
         error: null,
       },
       places: [],
+      overruledSrv: [],
       serverDocuments: [],
       client: { url, hops: [{ url, status: 200, cors: '*' }], status: 200, json: CLIENT, failure: null },
       support: null,
