@@ -7,7 +7,7 @@ import { createConnection, type Server } from 'node:net';
 import { codeOf, messageOf, PorticoError } from '../base/errors.ts';
 
 const PRIVATE_MODE = 0o600;
-/** Takes everything away from group and others; the owner's execute bit, which means nothing on a socket, goes afterwards. */
+/** Leaves the owner reading and writing, from the first moment. */
 const PRIVATE_UMASK = 0o177;
 /** A process that is alive accepts at once. */
 const PROBE_MS = 2000;
