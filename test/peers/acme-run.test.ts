@@ -225,28 +225,33 @@ describePeers(['pebble', 'knot'], 'portico run with ACME', () => {
     expect(await metric(/^portico_self_dials_total\{outcome="mismatch"\} (\d+)$/m)).toBe('0');
   });
 
-  it('renews short-lived certificates while a client keeps connecting, without one failed handshake', async () => {
-    await startPeers({ profiles: { brief: { description: 'half a minute', validityPeriod: 30 } } });
-    const root = await pebble.root(0);
-    const file = writeConfig({
-      sites: [{ server_name: 'plain.test', homeserver: homeserver.url }],
-      acme: { challenges: ['http-01'], profile: 'brief' },
-    });
-    await startPortico(file);
-    await eventually(() => dial('plain.test', pebble.tlsPort, root), ISSUE_LIMIT_MS);
-    const seen = new Set<string>();
-    let handshakes = 0;
-    const end = performance.now() + ISSUE_LIMIT_MS;
-    while (seen.size < 4 && performance.now() < end) {
-      const leaf = await dial('plain.test', pebble.tlsPort, root);
-      seen.add(leaf.fingerprint256);
-      handshakes++;
-    }
-    expect(seen.size).toBeGreaterThanOrEqual(4);
-    expect(handshakes).toBeGreaterThan(seen.size);
-    // The profile is kept on renewal.
-    expect(new Set(logLines('certificate obtained').map((entry) => entry.profile))).toEqual(new Set(['brief']));
-  });
+  it(
+    'renews short-lived certificates while a client keeps connecting, without one failed handshake',
+    { timeout: 240_000 },
+    async () => {
+      await startPeers({ profiles: { brief: { description: 'half a minute', validityPeriod: 30 } } });
+      const root = await pebble.root(0);
+      const file = writeConfig({
+        sites: [{ server_name: 'plain.test', homeserver: homeserver.url }],
+        acme: { challenges: ['http-01'], profile: 'brief' },
+      });
+      await startPortico(file);
+      await eventually(() => dial('plain.test', pebble.tlsPort, root), ISSUE_LIMIT_MS);
+      const seen = new Set<string>();
+      let handshakes = 0;
+      // The CA's window may put each renewal off until a sixth of the half minute is left.
+      const end = performance.now() + 2 * ISSUE_LIMIT_MS;
+      while (seen.size < 4 && performance.now() < end) {
+        const leaf = await dial('plain.test', pebble.tlsPort, root);
+        seen.add(leaf.fingerprint256);
+        handshakes++;
+      }
+      expect(seen.size).toBeGreaterThanOrEqual(4);
+      expect(handshakes).toBeGreaterThan(seen.size);
+      // The profile is kept on renewal.
+      expect(new Set(logLines('certificate obtained').map((entry) => entry.profile))).toEqual(new Set(['brief']));
+    },
+  );
 
   it.for(['dns-01', 'dns-persist-01', 'http-01'] as const)(
     'gets the certificate of a base domain that is elsewhere by %s, and peers verify it at the SRV target',
