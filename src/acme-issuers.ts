@@ -104,6 +104,7 @@ async function oneIssuer(
         obtain: (request, abort) => obtain(request, orderDeps(client), abort),
         isUnderWay: (request) => isOrderPlaced(deps.store, id, request.id, request),
         discard: (order) => discardOrder(id, order, deps.store),
+        rollOver: (abort) => client.keyRollover(abort),
       };
     },
     probe:

@@ -10,7 +10,7 @@ import type { AcmeClient } from './acme/client.ts';
 import { mayTryNextIssuer } from './acme/issuer.ts';
 import { AcmeManager, type AcmePlan } from './acme/manager.ts';
 import { hasAddress } from './acme/name-address.ts';
-import type { CertificateRow } from './admin/api.ts';
+import type { CertificateRow, RolloverReport } from './admin/api.ts';
 import type { Clock } from './base/clock.ts';
 import type { Config } from './config/index.ts';
 import { createStubClient } from './dns/stub-client.ts';
@@ -123,6 +123,15 @@ export class AcmeService {
   async renew(name: string): Promise<readonly string[]> {
     const ids = new Set(await this.#manager.renewNow(name));
     return this.#manager.state().flatMap(({ id, names }) => (ids.has(id) ? names : []));
+  }
+
+  /**
+   * Gives the ACME accounts new keys.
+   * @throws PorticoError as `AcmeManager.rollOverKeys`
+   */
+  async rollOver(): Promise<RolloverReport> {
+    const accounts = await this.#manager.rollOverKeys();
+    return { accounts: accounts.map(({ issuer, accountUri }) => ({ issuer, account_url: accountUri })) };
   }
 
   /** Planned certificates as `portico certs list` shows them, those without a certificate too. */

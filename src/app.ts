@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { CertificateProblem, CertificateRow, RenewReport, StatusReport } from './admin/api.ts';
+import type { CertificateProblem, CertificateRow, RenewReport, RolloverReport, StatusReport } from './admin/api.ts';
 import { AcmeService } from './acme-service.ts';
 import { ChallengeBoard } from './acme/challenges/board.ts';
 import { coversName, type CertificateData } from './base/certificate.ts';
@@ -64,6 +64,11 @@ export interface App {
   renew(name: string): Promise<RenewReport>;
   /** A URI canary that this process will answer for a few minutes. */
   canaryQuestion(): CanaryQuestion;
+  /**
+   * Gives the ACME accounts new keys.
+   * @throws PorticoError `ACME_ORDERS_UNDER_WAY`, and what an authority says
+   */
+  rollOver(): Promise<RolloverReport>;
   /** Accepts no more, lets exchanges finish for up to `deadlineMs`, and gives everything back. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -264,6 +269,10 @@ class PorticoApp implements App {
 
   canaryQuestion(): CanaryQuestion {
     return this.#canary.question();
+  }
+
+  async rollOver(): Promise<RolloverReport> {
+    return (await this.#acme?.rollOver()) ?? { accounts: [] };
   }
 
   async reload(config: Config): Promise<void> {

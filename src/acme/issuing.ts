@@ -15,6 +15,8 @@ export interface IssuerSession {
   obtain(request: OrderRequest, signal: AbortSignal): Promise<OrderResult>;
   /** True when just this was ordered before and not ended, so that `obtain` goes on with it. */
   isUnderWay(request: OrderRequest): Promise<boolean>;
+  /** Gives the account a new key (RFC 8555 §7.3.5). Not while an order is under way. */
+  rollOver(signal: AbortSignal): Promise<void>;
   /** Forgets the order, once its certificate is stored. */
   discard(id: string): Promise<void>;
 }

@@ -92,6 +92,8 @@ export class AcmeManager {
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Infinity;
   #started = false;
+  /** Nothing new is begun: the accounts get new keys. */
+  #held = false;
 
   private constructor(plan: AcmePlan, deps: AcmeManagerDeps) {
     this.#plan = plan;
@@ -182,6 +184,34 @@ export class AcmeManager {
     }
     this.#wake(0);
     return entries.map(({ plan }) => plan.id);
+  }
+
+  /**
+   * Gives the account at each configured authority a new key; orders wait meanwhile.
+   * @returns the authorities' names with the URLs of the accounts
+   * @throws PorticoError `ACME_ORDERS_UNDER_WAY`, and what an authority or the store says; accounts before it have new keys then
+   */
+  async rollOverKeys(): Promise<{ readonly issuer: string; readonly accountUri: string }[]> {
+    const busy = [...this.#entries.values(), ...this.#leaving.values()].filter(({ running }) => running?.ordering);
+    if (busy.length > 0 || this.#held) {
+      const names = busy.map(({ plan }) => plan.names[0] ?? '').slice(0, 10);
+      throw new PorticoError('ACME_ORDERS_UNDER_WAY', `Certificates are being ordered: ${names.join(', ')}.`, {
+        fix: 'Try again when `portico certs list` shows none that is being ordered.',
+      });
+    }
+    this.#held = true;
+    try {
+      const done: { readonly issuer: string; readonly accountUri: string }[] = [];
+      for (const issuer of this.#plan.issuers) {
+        const session = await this.#session(issuer, this.#closing.signal);
+        await session.rollOver(this.#closing.signal);
+        done.push({ issuer: issuer.name, accountUri: session.accountUri });
+      }
+      return done;
+    } finally {
+      this.#held = false;
+      this.#wake(0);
+    }
   }
 
   /** All planned certificates, in the order of the plan. */
@@ -386,7 +416,7 @@ export class AcmeManager {
     }
     // What is missing comes before what is merely to be renewed, and that in the order in which it ends.
     work.sort((a, b) => a.urgency - b.urgency);
-    const free = parallel - this.#running.size;
+    const free = this.#held ? 0 : parallel - this.#running.size;
     for (const { start } of work.slice(0, Math.max(0, free))) start();
     this.#wake(next - now);
   }

@@ -56,7 +56,8 @@ export async function isOrderPlaced(
   wanted: OrderPurpose,
 ): Promise<boolean> {
   const state = await readOrderState(store, issuerId, id);
-  return state !== null && state.orderUrl !== null && isSamePurpose(state, wanted);
+  // Without a state there is no URL either.
+  return typeof state?.orderUrl === 'string' && isSamePurpose(state, wanted);
 }
 
 /**

@@ -81,6 +81,11 @@ export interface RenewReport {
   readonly state: 'renewed' | 'started';
 }
 
+/** The ACME accounts that have new keys; none without ACME. */
+export interface RolloverReport {
+  readonly accounts: readonly { readonly issuer: string; readonly account_url: string }[];
+}
+
 /** A URI canary that the running process will answer; the secret it is made with stays there. */
 export interface CanaryReport {
   /** The request target, byte for byte. */
@@ -112,6 +117,8 @@ export interface AdminApi {
    * @throws PorticoError `RENEW_NAME_UNKNOWN`, `RENEW_NOT_OURS`, and what the source throws
    */
   renew(name: string): Promise<RenewReport>;
+  /** @throws PorticoError `ACME_ORDERS_UNDER_WAY`, and what an authority says */
+  rollover(): Promise<RolloverReport>;
   /** A fresh one each time. */
   canary(): CanaryReport;
 }
@@ -123,6 +130,7 @@ export const ADMIN_ROUTES = {
   drain: { method: 'POST', path: '/v1/drain' },
   certificates: { method: 'GET', path: '/v1/certificates' },
   renew: { method: 'POST', path: '/v1/certificates/renew' },
+  rollover: { method: 'POST', path: '/v1/accounts/rollover' },
   canary: { method: 'POST', path: '/v1/canary' },
 } as const;
 

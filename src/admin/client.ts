@@ -11,6 +11,7 @@ import {
   type ProblemRow,
   type ReloadReport,
   type RenewReport,
+  type RolloverReport,
   type StatusReport,
 } from './api.ts';
 
@@ -21,6 +22,7 @@ export interface AdminReports {
   drain: DrainReport;
   certificates: { readonly certificates: readonly CertificateRow[] };
   renew: RenewReport;
+  rollover: RolloverReport;
   canary: CanaryReport;
 }
 

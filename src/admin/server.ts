@@ -113,6 +113,8 @@ async function answerTo(api: AdminApi, request: IncomingMessage): Promise<Answer
       return { status: 200, body: { certificates: await api.certificates() } };
     case 'renew':
       return { status: 200, body: await api.renew(nameIn(body)) };
+    case 'rollover':
+      return { status: 200, body: await api.rollover() };
     case 'canary':
       return { status: 200, body: api.canary() };
   }

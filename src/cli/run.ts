@@ -141,6 +141,7 @@ when the config has errors or the start is not possible (port in use, no permiss
       },
       certificates: () => Promise.resolve(app.certificates()),
       renew: (name) => app.renew(name),
+      rollover: () => app.rollOver(),
       canary: () => {
         const { target, answerKey } = app.canaryQuestion();
         return { target, answer_key: answerKey };

@@ -3,7 +3,7 @@
  * while; and the case that this program was made for, the certificate of a base domain whose web site is elsewhere.
  */
 import type { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { connect } from 'node:tls';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { startHonestBackend } from '../helpers/honest-backend.ts';
+import { runCliProcess } from '../integration/cli-process.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { describePeers } from './harness/describe-peers.ts';
 import { freePorts } from './harness/free-ports.ts';
@@ -204,6 +205,17 @@ describePeers(['pebble', 'knot'], 'portico run with ACME', () => {
     expect(await knot.ask('_acme-challenge.wild.test', 'TXT')).toEqual([]);
     const stored = join(directory, 'store', 'acme', 'certificates');
     expect(readdirSync(stored)).toHaveLength(4);
+
+    // The account gets a new key, and goes on ordering with it.
+    const keyOf = (): unknown => {
+      const [issuer = ''] = readdirSync(join(directory, 'store', 'acme')).filter((each) => each.startsWith('127.'));
+      return JSON.parse(readFileSync(join(directory, 'store', 'acme', issuer, 'account.json'), 'utf8')).key;
+    };
+    const oldKey = keyOf();
+    const rolled = await runCliProcess(['certs', 'rollover', '--json', '--config', file]);
+    expect([rolled.code, rolled.stderr]).toEqual([0, '']);
+    expect(JSON.parse(rolled.stdout).accounts).toHaveLength(1);
+    expect(keyOf()).not.toBe(oldKey);
 
     // The CA suggests a window that has passed; it is asked after each start.
     const before = await dial('plain.test', pebble.tlsPort, root);

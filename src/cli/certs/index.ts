@@ -14,6 +14,13 @@ const COMMANDS = new Map<string, CommandEntry>([
     },
   ],
   [
+    'rollover',
+    {
+      summary: 'new keys for the ACME accounts',
+      load: async () => (await import('./rollover.ts')).certsRolloverCommand,
+    },
+  ],
+  [
     'export',
     {
       summary: 'write a certificate and its key for another program',

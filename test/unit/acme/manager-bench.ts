@@ -54,6 +54,9 @@ export class FakeIssuer {
   open = 0;
   mostOpen = 0;
   polls = 0;
+  rolledOver = 0;
+  /** How long a roll-over takes. */
+  rollMs = 0;
   underWay = new Set<string>();
   /** How an order takes; default: at once. */
   takeMs = 0;
@@ -104,6 +107,10 @@ export class FakeIssuer {
       },
       obtain: (request, signal) => this.#obtain(request, signal),
       isUnderWay: async ({ id }) => this.underWay.has(id),
+      rollOver: async (signal) => {
+        this.rolledOver += 1;
+        if (this.rollMs > 0) await pause(this.rollMs, signal);
+      },
       discard: async (id) => {
         this.discarded.push(id);
         this.underWay.delete(id);

@@ -135,6 +135,40 @@ describe('the first start', () => {
   });
 });
 
+describe('new keys for the accounts', () => {
+  it('are made at each issuer, and orders wait meanwhile', async () => {
+    const second = new FakeIssuer('second');
+    bench.issuers = [bench.issuer, second];
+    const manager = await bench.start();
+    await bench.pass(1000);
+    bench.issuer.rollMs = MINUTE;
+    const rolling = manager.rollOverKeys();
+    await manager.renewNow('example.com');
+    await bench.pass(MINUTE / 2);
+    expect([bench.issuer.rolledOver, bench.issuer.orders.length]).toEqual([1, 1]);
+    await expect(manager.rollOverKeys()).rejects.toMatchObject({ code: 'ACME_ORDERS_UNDER_WAY' });
+    await bench.pass(MINUTE);
+    expect(await rolling).toEqual([
+      { issuer: 'ca', accountUri: 'https://ca.test/account/1' },
+      { issuer: 'second', accountUri: 'https://second.test/account/1' },
+    ]);
+    expect([second.rolledOver, bench.issuer.orders.length]).toEqual([1, 2]);
+  });
+
+  it('are refused while an order is under way', async () => {
+    bench.issuer.takeMs = MINUTE;
+    const manager = await bench.start();
+    await bench.pass(1000);
+    await expect(manager.rollOverKeys()).rejects.toMatchObject({
+      code: 'ACME_ORDERS_UNDER_WAY',
+      message: 'Certificates are being ordered: example.com.',
+    });
+    await bench.pass(2 * MINUTE);
+    expect(await manager.rollOverKeys()).toHaveLength(1);
+    expect(bench.issuer.rolledOver).toBe(1);
+  });
+});
+
 describe('failures', () => {
   it('go up the ladder', async () => {
     bench.issuer.answer = refused;

@@ -47,6 +47,7 @@ async function start(api: Partial<AdminApi> = {}): Promise<void> {
         calls.push(`renew ${name}`);
         return { names: [name], source: 'local_ca', state: 'renewed' };
       },
+      rollover: async () => ({ accounts: [{ issuer: 'ca', account_url: 'https://ca.test/1' }] }),
       canary: () => ({ target: '/a', answer_key: '00' }),
       ...api,
     },
@@ -146,6 +147,9 @@ describe('questions', () => {
     expect(await askAdmin(path, 'certificates')).toEqual({ certificates: [] });
     expect(await askAdmin(path, 'renew', { name: 'a.example' })).toMatchObject({ state: 'renewed' });
     expect(await askAdmin(path, 'drain')).toMatchObject({ draining: true });
+    expect(await askAdmin(path, 'rollover')).toEqual({
+      accounts: [{ issuer: 'ca', account_url: 'https://ca.test/1' }],
+    });
     expect(await askAdmin(path, 'canary')).toEqual({ target: '/a', answer_key: '00' });
     expect(calls).toEqual(['renew a.example', 'drain']);
   });
