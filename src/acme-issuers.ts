@@ -1,5 +1,4 @@
 /** From the config's issuers follow those that the manager asks: each opens its account when it is first needed. */
-import { readFile } from 'node:fs/promises';
 import type { ChallengeBoard } from './acme/challenges/board.ts';
 import { dnsSolvers, type DnsProviderSettings } from './acme/challenges/dns-solvers.ts';
 import { http01Solver } from './acme/challenges/http-01.ts';
@@ -12,7 +11,7 @@ import { discardOrder, obtain, probeStaging, type OrderDeps, type OrderStep } fr
 import { isOrderPlaced } from './acme/order-state.ts';
 import { limitsOf } from './acme/rate-limits.ts';
 import type { Clock } from './base/clock.ts';
-import { PorticoError } from './base/errors.ts';
+import { readCaFile } from './ca-file.ts';
 import { systemFiles } from './config/file-reader.ts';
 import type { Config } from './config/index.ts';
 import { readSecret } from './config/secret-value.ts';
@@ -146,15 +145,4 @@ function providerSettings(dns: AcmeConfig['dns'], env: IssuersDeps['env']): DnsP
     ttl,
     secret: () => readSecret(secret, env, systemFiles),
   };
-}
-
-async function readCaFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new PorticoError('CA_FILE_UNREADABLE', `The CA file ${path} cannot be read.`, {
-      cause,
-      fix: 'Correct the path under ca_file, or let the user that Portico runs as read it.',
-    });
-  }
 }

@@ -2,13 +2,13 @@
  * The composition root: a config becomes wired parts that start, reload and stop. The only file that knows everyone.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { CertificateProblem, CertificateRow, RenewReport, RolloverReport, StatusReport } from './admin/api.ts';
 import { AcmeService } from './acme-service.ts';
 import { ChallengeBoard } from './acme/challenges/board.ts';
 import { coversName, type CertificateData } from './base/certificate.ts';
 import { systemClock, type Clock } from './base/clock.ts';
 import { PorticoError, codeOf } from './base/errors.ts';
+import { readCaFile } from './ca-file.ts';
 import { certificateRow, problemRow } from './certificate-rows.ts';
 import {
   collectCertificates,
@@ -524,15 +524,6 @@ function exportTargets(config: Config): ExportTarget[] {
 
 async function readCaFiles(config: Config): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  for (const path of caFilePaths(config)) {
-    try {
-      files.set(path, await readFile(path, 'utf8'));
-    } catch (error) {
-      throw new PorticoError('CA_FILE_UNREADABLE', `The CA file ${path} cannot be read.`, {
-        cause: error,
-        fix: 'Correct the path under ca_file, or let the user that Portico runs as read it.',
-      });
-    }
-  }
+  for (const path of caFilePaths(config)) files.set(path, await readCaFile(path));
   return files;
 }

@@ -12,6 +12,7 @@ import type { FileOwner } from '../base/file-owner.ts';
 import { codeOf, messageOf, PorticoError } from '../base/errors.ts';
 import { readRegularFile } from '../store/read-file.ts';
 import { resolveOwner, type OwnerIds } from './owner.ts';
+import { syncDirectory } from '../store/sync-directory.ts';
 
 /** Where a certificate goes. */
 export interface PairPlace {
@@ -100,14 +101,5 @@ async function writeAside(temporary: string, { text, mode, owner }: WantedFile):
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

@@ -12,6 +12,7 @@ import { readRegularFile } from './read-file.ts';
 import { isKeySegment, parseFolder, parseKey } from './store-key.ts';
 import { checkValueSize, MAX_VALUE_BYTES } from './store-value.ts';
 import type { Store, StoreLock } from './store.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 /** Begins with a dot, so it is no key. */
 const TEMPORARY = '.tmp-';
@@ -260,14 +261,5 @@ async function writeDurably(path: string, value: Uint8Array | string): Promise<v
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
